@@ -107,6 +107,8 @@ def test_a_deletion_is_taken_back(program: Any) -> None:
     assert "\nput back toy after snapshot for W0-01" in program("undo", "--yes").ok()
     assert shown(program) == before
     assert program.state("toy")["phase"] == "after"
+    taken_back = program("window-audit", "--window", "W0-01").ok().partition("Taken back:\n")[2].partition("\nAnom")[0]
+    assert re.fullmatch(r"  - toy after of \S+, removed \S+: .*; put back \S+", taken_back), taken_back
 
 
 def test_a_command_of_two_records_is_one_step(program: Any) -> None:
@@ -118,6 +120,17 @@ def test_a_command_of_two_records_is_one_step(program: Any) -> None:
         "took back toy before snapshot for",
     ]
     assert program.state("toy")["window"] == "W0-01"
+
+
+def test_an_undo_that_was_killed_between_two_streams_is_finished_by_the_next(program: Any) -> None:
+    start(program)
+    before = program.files()
+    program("undo", "--yes").ok()
+    (program.root / "commands.jsonl").write_bytes(before["commands.jsonl"])
+    done = program("undo", "--yes").ok()
+    assert "undid `tracker alias start toy" in done
+    assert "toy before snapshot for W0-01" in done
+    assert "There is nothing to take back in this lane." in program("undo", "--yes").refused()
 
 
 def test_an_anomaly_goes_with_its_capture_and_a_superseded_one_comes_back(program: Any) -> None:

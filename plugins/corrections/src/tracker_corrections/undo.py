@@ -110,6 +110,8 @@ def _of_lanes(session: Session) -> list[Step]:
     found: dict[str, Step] = {}
     # taken back, imported from another directory, or passed by `undo --past`
     gone: set[str] = set()
+    # the streams in which something was taken back
+    undone: dict[str, set[str]] = defaultdict(set)
     # a command has one lane, although not all of its records name it
     lanes: dict[str, str] = {}
     # the newest command that may have begun before the part that is searched
@@ -125,7 +127,8 @@ def _of_lanes(session: Session) -> list[Step]:
                 cut = max(cut, LATEST if own in gone else own)
             gone.update(texts(record.get("imported")), texts(record.get("past")))
             if isinstance(record.get("undoes"), str):
-                gone |= {record["undoes"], own}
+                undone[record["undoes"]].add(stream)
+                gone.add(own)
                 continue
             if isinstance(record.get("command"), str):
                 newest = max(newest, own)
@@ -133,6 +136,8 @@ def _of_lanes(session: Session) -> list[Step]:
             if isinstance(record.get("agent_id"), str):
                 lanes[own] = record["agent_id"]
             found.setdefault(own, Step(command_id=own)).add(stream, record)
+    # the log is undone last: an undo that was killed before that is finished by the next one
+    gone |= {name for name, streams in undone.items() if name not in found or streams >= found[name].log.keys()}
     kept = sorted(found.keys() - gone, key=lambda name: typed.get(name, (name, 0)), reverse=True)
     return [evolve(found[name], lane=lanes.get(name), is_cut=name <= cut) for name in kept]
 

@@ -372,7 +372,7 @@ def test_a_checkpoint_books_what_the_session_logs_have_of_its_window(home: Any, 
         assert home.run(phase, "claude", "--stdin", *words, stdin=pane.format(used)).exit_code == 0
     words = ("checkpoint", "--window", "W1", "--provider", "claude", "--task", "t", "--plan", "1000")
     unknown = home.run(*words)
-    assert (unknown.exit_code, "in W1 is not known from session logs. Type --actual N." in unknown.stderr) == (2, True)
+    assert (unknown.exit_code, "claude used in W1. Type --actual N." in unknown.stderr) == (2, True)
     log = home.projects / "s1.jsonl"
     log.write_text(message("a", minute=5) + message("b", minute=6))
     assert "booked 300 tokens for W1 (delta=-700)" in home.run(*words).stdout

@@ -40,9 +40,9 @@ def command(
 ) -> None:
     """Say whether each meter lasts until its reset and how likely planned windows are to fit, or plan pairs of windows.
 
-    The verdict is that of the worst meter, and never GO while a meter in per cent is unknown. Two kinds of meter do not
-    count: one that was not shown for a week and, as in `tracker gate`, one of a single model: if that is full, it stops
-    work with that model alone.
+    The verdict is that of the worst meter, and never GO while a meter in per cent is unknown, unless it was not shown
+    for a week. As in `tracker gate`, the meter of a single model does not count: if that is full, it stops work with
+    that model alone.
     """
     provider = selection.provider
     if pairs is not None:
