@@ -90,7 +90,7 @@ def test_a_count_keeps_a_baseline_and_stores_the_difference(toys: Run, tmp_path:
 
 def test_an_after_needs_a_before(toys: Run, tmp_path: Path) -> None:
     error = refused(toys("alias", "end", "toy", "--stdin", "--window", "W0-02", stdin="fuel 1%"))
-    assert error.startswith("error: W0-02 has no toy BEFORE. Capture it with `tracker start toy")
+    assert error.startswith("error: W0-02 has no toy BEFORE. Capture one with `tracker start toy")
     assert refused(toys("alias", "end", "toy", "--stdin", stdin="fuel 1%")).startswith(
         f"error: toy has no open window. {tmp_path}/data holds no windows. If you began one in another folder, end it"
     )

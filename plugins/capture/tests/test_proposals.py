@@ -328,7 +328,7 @@ def test_without_readings_the_reason_is_said(worker: Any) -> None:
         in said
     )
     assert ".," not in said
-    note = "note: a capacity takes a reading before the first request and one after the last"
+    note = "note: a capacity needs a reading before the first request and one after the last"
     assert note in worker("windows", "propose").stderr
     done = worker("windows", "accept", ID)
     assert (done.exit_code, "The capacity of" in done.stderr) == (1, True)

@@ -1,4 +1,4 @@
-"""Anomalies: appended rows about captures that contradict each other. They say nothing once one of those is gone."""
+"""Anomalies: appended rows about captures that contradict each other. They are ignored once one of these is gone."""
 
 from __future__ import annotations
 
@@ -81,9 +81,9 @@ def history(
 ) -> list[tuple[Entry, Entry | None]]:
     """The anomalies whose records all stand, or with `removed` once did, each with the row that closed it.
 
-    A row closes an anomaly while the record stands that it names as `by`. A crash may leave either row without its
-    record: then it says nothing. streams: where the records are, if not in all that hold captures. turned: records that
-    are about to be taken back, or put back.
+    A row closes an anomaly while the record in its `by` stands. A crash may leave either row without its record: then
+    it is ignored. streams: where the records are, if not in all that hold captures. turned: records that are about to
+    be taken back, or put back.
     """
     if not (entries := list(session.index.entries(ANOMALIES, windows))):
         return []

@@ -194,7 +194,7 @@ class Windows:
         return spans(self.captures(windows) if groups is None else groups)
 
     def no_window(self, window: str) -> TrackerError:
-        """What to say of a window that has no records. All names are read for the error alone."""
+        """The error for a window without records. All names are read only for it."""
         known = self.session.index.windows()
         what = near(window, known) if known else f"{self.session.root} holds no windows."
         return TrackerError(f"Unknown window {window!r}. {what}")
@@ -226,8 +226,8 @@ class Windows:
     # --- records whose plugin is missing
 
     def missing_plugins(self, windows: Iterable[str] | None = None) -> list[Absent]:
-        """The sources that are recorded and that no plugin reads, by name."""
-        # in their order: what stands together is read together
+        """The recorded sources that no plugin reads, by name."""
+        # in their order: records that lie together are read together
         wanted, registry = None if windows is None else list(windows), self.session.registry
         known = registry.sources.keys()
         found = dict.fromkeys(self._strangers(None if wanted is None else set(wanted)))
@@ -257,7 +257,7 @@ class Windows:
                 for mark in index.strangers(stream, known):
                     if windows is None or mark.window in windows:
                         yield mark.provider, stream, mark.phase
-                # events stand in a stream of their source's own
+                # events are in a stream of their source's own
                 first = None if stream in own else next(index.entries(stream, windows), None)
                 if first is not None and (name := text(first.record.get("provider"))) not in {"", *known}:
                     yield name, stream, None

@@ -225,7 +225,7 @@ def _name(path: str) -> str:
 def _load(path: Path) -> dict[str, Any]:
     """The size and the inode of each file that was read, by its name here."""
     try:
-        return Journal.decode(path.read_bytes()) or {}
+        return Journal.decode(path.read_bytes() if path.is_file() else b"") or {}
     except OSError:
         return {}
 

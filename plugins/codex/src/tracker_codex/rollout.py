@@ -1,4 +1,4 @@
-"""The session files that Codex writes (`rollout-*.jsonl`): the last event that tells the main bucket's limits."""
+"""The session files that Codex writes (`rollout-*.jsonl`): the last event with the main bucket's limits."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ GAP = timedelta(seconds=1)
 
 
 def read(text: str) -> Reading | None:
-    """The reading of a session file or of lines from one; None where the text is none.
+    """The reading of a session file or of lines from one; None for any other text.
 
     Of a fork's copied events it has the time of the last one, and no values.
     """

@@ -30,7 +30,7 @@ from tracker_corrections.deletion import staleness
 
 TAIL = 17 << 20  # bytes at a stream's end that are searched: the longest line, or usually thousands of commands
 ID = re.compile(rb'"command_id":\s*"([0-9a-f]{24})"')
-LATEST = "g"  # behind every id: they sort by time
+LATEST = "g"  # sorts after every id; ids sort by time
 MOST = 100  # records of one stream that are described one by one
 # streams that views keep for their own scoring, which nobody wants to take back
 NOTES = ("forecasts",)
@@ -45,7 +45,7 @@ class Step:
     """The records of one command by stream. `log`: records that hold the command as it was typed.
 
     past: newer commands of its lane that stay, since what they stored (such as events) cannot be taken back.
-    is_cut: whether some of its records may stand before what was searched.
+    is_cut: whether some of its records may lie before the part that was searched.
     """
 
     command_id: str

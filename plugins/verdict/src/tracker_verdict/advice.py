@@ -172,7 +172,7 @@ def _settling(match: Match) -> str | None:
         return None
     step = "Moving work" if gate.name == "reallocate" else "Retiring a side"
     among = f", as a choice among {found.rivals + 1} providers" if gate.name == "retire" and found.rivals > 1 else ""
-    takes = f"{step} takes {number(gate.evidence)} to 1{among}."
+    takes = f"{step} takes evidence of {number(gate.evidence)} to 1{among}."
     if (left := more(match)) is None:
         return takes
     if not left:

@@ -49,7 +49,9 @@ class CurrentMeter:
     @property
     def percent(self) -> float | None:
         """The share that is used; None for a count whose limit the vendor does not show."""
-        return self.used if self.limit == FULL else FULL * self.used / self.limit if self.limit else None
+        if self.limit is None:
+            return None
+        return self.used if self.limit == FULL else FULL * self.used / self.limit if self.limit else FULL
 
 
 def holds(found: CurrentMeter, now: datetime, most: timedelta) -> bool:
@@ -173,7 +175,9 @@ def current_meters(
     for one in sorted(every, key=lambda one: (one.taken_at, one.at), reverse=True):
         newest.setdefault(one.account, one)
     # the newest reading of a count may show no limit
-    limits = {one.account: one.limit for one in sorted([*read, *shown], key=lambda one: one.taken_at) if one.limit}
+    limits = {
+        one.account: one.limit for one in sorted([*read, *shown], key=lambda one: one.taken_at) if one.limit is not None
+    }
     return [
         evolve(
             one,

@@ -206,7 +206,7 @@ def _of_meter(asked: _Question, meter: Meter) -> Iterator[Outlook]:
 def _of_current(asked: _Question, meter: Meter, known: Outlook, current: CurrentMeter) -> Outlook:
     """With what is ahead of it, and how many windows fit."""
     change, limit, local = None, current.limit, asked.session.zone
-    if not limit:
+    if limit is None:
         return evolve(known, why=_no_bar(meter))
     if meter.unit == PERCENT:
         change = regime(asked.session, asked.source, meter.key, current.account, several=asked.several)

@@ -59,7 +59,7 @@ def show(session: Session, plans: Sequence[tuple[Source, list[Outlook]]], window
 def _said(one: Outlook, local: tzinfo) -> Iterator[str]:
     """What has no column."""
     if one.unit != PERCENT and one.used is not None:
-        of = f" of {number(one.limit)}" if one.limit else ""
+        of = f" of {number(one.limit)}" if one.limit is not None else ""
         yield f"{number(one.used)}{of} {one.unit} used"
     yield from [one.why] if one.why else []
     if one.prospect is not None and one.prospect.why is not None:

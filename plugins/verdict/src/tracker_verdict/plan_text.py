@@ -56,7 +56,7 @@ def lines(session: Session, source: Source, found: list[Outlook], windows_left: 
         at = f" at {local_time(one.at, now, local)}" if one.at else ""
         name = f" account {one.account or NO_ACCOUNT}" if one.several else ""
         used = value(one.used, unit="% used" if one.unit == PERCENT else f" {one.unit}")
-        if one.unit != PERCENT and one.limit:
+        if one.unit != PERCENT and one.limit is not None:
             used = f"{value(one.used)} of {number(one.limit)} {one.unit} used"
         yield f"{source.name} {one.meter}{name}: {used}{at}{reset}"
         if one.prospect is not None:
@@ -72,7 +72,8 @@ def lines(session: Session, source: Source, found: list[Outlook], windows_left: 
         more = f"; {rest}" if (rest := left_out(one)) else ""
         yield f"  a usual window costs {usual} {one.unit} ({spread}of {plural(one.costs, 'window')}{more})"
         leave = "leaves" if one.fits[1] == 1 else "leave"
-        yield f"  {_room(*one.fits)} and {leave} {number(reserve * (one.limit or FULL) / FULL)} {one.unit}"
+        kept = reserve if one.limit is None else reserve * one.limit / FULL
+        yield f"  {_room(*one.fits)} and {leave} {number(kept)} {one.unit}"
         said = f": {one.verdict}" if one.verdict != UNKNOWN else f", but not decided: {one.why}"
         yield f"  {plural(windows_left, 'planned window')}: {per_cent(one.probability)}% likely to fit{said}"
         if one.verdict in (STOP, TIGHT) and not one.is_of_all:

@@ -198,7 +198,7 @@ def assumed(ledger: Ledger) -> str:
     """The assumption about other devices of a history that does not show them."""
     when = " at the other times" if ledger.unseen else ""
     when += " while requests are made here" if any(piece.silent for piece in ledger.pieces) else ""
-    return f"nothing else uses this account{when}: {ledger.unheard or 'too few days have hours without a request'}"
+    return f"nothing else uses this account{when} (unchecked: {ledger.unheard or 'too few days have idle hours'})"
 
 
 def _is_told(pieces: Sequence[Piece], name: str) -> bool:

@@ -165,7 +165,7 @@ def _of(row: Mapping[str, Any]) -> list[Any]:
 def _read(path: Path) -> list[dict[str, Any]]:
     """No rows without such a file, or if it is spoilt: the next look writes it again."""
     with contextlib.suppress(OSError, orjson.JSONDecodeError):
-        found = orjson.loads(path.read_bytes())
+        found = orjson.loads(path.read_bytes() if path.is_file() else b"")
         return [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []
     return []
 

@@ -27,7 +27,7 @@ LogFacts: TypeAlias = tuple[Facts, Mapping[Key, int]]
 OUTPUT = TOKENS.index("output_tokens")
 PER_FEATURE = "tokens_per_feature", "cost_usd_per_feature"
 NAMED = 3  # how many of many windows a sentence names
-ONLY_TOTALS = "since only daily totals are left of {}"
+ONLY_TOTALS = "since only daily totals of {} are left"
 OF_ACCOUNTS = "since the requests belong to {}"
 LOST = """
 SELECT day, session, coalesce(account, ''), model, since, until FROM lost
