@@ -182,8 +182,7 @@ def measure(registry: Registry, source: Source, pair: Pair) -> Measurement:
     before, after = pair.before.reading, pair.after.reading
     answer: Delta = registry.call(source.name, "compute_delta", before=before, after=after)
     across = _across_resets(pair.before, pair.after) if SPLIT_FIELD in pair.after.record else {}
-    values: dict[str, float | None] = {}
-    errors, falls = [*before.errors, *after.errors], []
+    values, errors, falls = dict[str, float | None](), [*before.errors, *after.errors], []
     for change in answer.changes:
         key, delta, is_capacity = change.meter, change.delta, change.meter == source.capacity
         tags = [change.reason] if change.reason else ["capacity-missing"] if delta is None and is_capacity else []
@@ -191,17 +190,18 @@ def measure(registry: Registry, source: Source, pair: Pair) -> Measurement:
             continue
         if key in across:
             delta, tags = across[key], [f"{SPLIT}:{key}"]
-        elif delta is not None and delta >= 0:
+        elif delta is not None and delta >= 0 and not change.reason:
             delta = _risen(delta, meter, before, after)
             tags += [f"{CROSSED}:{key}"] if delta is None else []
-        elif fall := _fall(meter, before, after):
-            # a plugin may measure across a reset; the core's default never does
-            is_odd = is_capacity or fall.reset_at is None
-            falls += [fall] if is_odd else []
-            delta, tags = None, [FELL if is_capacity else f"{FELL}:{key}"] if is_odd else []
-            tags += [f"{CROSSED}:{key}"] if fall.reset_at else []
+        elif (why := change.reason or FELL).startswith((FELL, CROSSED)) and (fall := _fall(meter, before, after)):
+            # a plugin may measure across a reset, or have a reason of its own; the core's default never does
+            crossed = [f"{CROSSED}:{key}"] if fall.reset_at or why.startswith(CROSSED) else []
+            odd = [FELL if is_capacity else f"{FELL}:{key}"] if is_capacity or not crossed else []
+            falls += [fall] if odd else []
+            delta, tags = None, odd + crossed
         elif delta is not None:
-            raise PluginError(source.name, "compute_delta", f"Invalid delta {delta:g} of {key}. Expected 0 or more.")
+            what = f"Invalid delta {delta:g} of {key}. Expected 0 or more, and no reason."
+            raise PluginError(source.name, "compute_delta", what)
         values[meter.field_name] = amount(delta)
         errors += tags
     if capacity and capacity.field_name not in values:
