@@ -148,7 +148,7 @@ def table(weeks: list[int], cases: int, seed: int) -> Iterator[str]:
         if inside.any():
             yield f"| {low:g} to {min(high, 1):g} | {came[inside].mean():.2f} | {inside.sum()} |"
     yield ""
-    yield f"The range of four in five held the points to come in {100 * np.mean(held):.0f} %."
+    yield f"The 80 % range held the points to come in {100 * np.mean(held):.0f} %."
 
 
 def main() -> None:

@@ -146,19 +146,19 @@ def test_a_new_window_that_is_a_known_one_but_for_its_zeros_is_named(
     ("words", "pane", "why"),
     [
         (("alias", "start", "codex"), None, "nothing was piped or pasted"),
-        (("alias", "start", "codex"), CLAUDE, "this looks like claude's, which `tracker start claude` takes"),
-        (("alias", "end", "claude"), CODEX, "this looks like codex's, which `tracker end codex` takes"),
+        (("alias", "start", "codex"), CLAUDE, "it looks like claude's, so use `tracker start claude`"),
+        (("alias", "end", "claude"), CODEX, "it looks like codex's, so use `tracker end codex`"),
         (
             ("ingest", "codex-ccusage", "--window", "W1"),
             CODEX,
-            "this looks like codex's, which `tracker start codex` takes",
+            "it looks like codex's, so use `tracker start codex`",
         ),
         (
             ("alias", "start", "codex"),
             "ccusage-weekly.json",
-            "this looks like codex-ccusage's, which `tracker ingest codex-ccusage` takes",
+            "it looks like codex-ccusage's, so use `tracker ingest codex-ccusage`",
         ),
-        (("alias", "start", "codex"), "glm-12.json", "this looks like glm's, which `tracker start glm` takes"),
+        (("alias", "start", "codex"), "glm-12.json", "it looks like glm's, so use `tracker start glm`"),
         (("alias", "start", "glm"), None, "nothing was piped or pasted"),
     ],
 )

@@ -90,7 +90,7 @@ def test_a_count_keeps_a_baseline_and_stores_the_difference(toys: Run, tmp_path:
 
 def test_an_after_needs_a_before(toys: Run, tmp_path: Path) -> None:
     error = refused(toys("alias", "end", "toy", "--stdin", "--window", "W0-02", stdin="fuel 1%"))
-    assert error.startswith("error: W0-02 has no toy BEFORE. Capture it with `tracker start toy")
+    assert error.startswith("error: W0-02 has no toy BEFORE. Capture one with `tracker start toy")
     assert refused(toys("alias", "end", "toy", "--stdin", stdin="fuel 1%")).startswith(
         f"error: toy has no open window. {tmp_path}/data holds no windows. If you began one in another folder, end it"
     )
@@ -351,13 +351,13 @@ def test_a_capture_that_nobody_named_is_not_removed_unasked(captured: Run, tmp_p
     ok(captured("complete", "--window", "W0-01", "--toy-features", "1"))
     for named in ((), ("--window", "W0-01")):
         error = refused(captured("alias", "delete", "toy", *named))
-        assert error.endswith("and W0-01 is finalized with it. Use --yes to remove it.")
+        assert error.endswith("and W0-01 was finalized with it. Use --yes to remove it.")
     assert len(records(tmp_path, "snapshots")) == 2
     assert "removed toy after" in ok(captured("alias", "delete", "toy", "--window", "W0-01", "--yes"))
     # also one that the finalize row was not measured with
     ok(captured("start", "toy", "--stdin", "--window", "W0-01", stdin="fuel 1%", AGENT_ID="sub1"))
     error = refused(captured("alias", "delete", "toy", "--window", "W0-01", AGENT_ID="sub1"))
-    assert error.endswith("in W0-01, and W0-01 is finalized. Use --yes to remove it.")
+    assert error.endswith("in W0-01, and W0-01 was finalized. Use --yes to remove it.")
     done = captured("alias", "delete", "toy", "--window", "W0-01", "--yes", AGENT_ID="sub1")
     assert (done.returncode, "stale" in done.stderr) == (0, False)
 

@@ -124,6 +124,19 @@ def test_the_nearest_file_above_holds(tmp_path: Path) -> None:
     assert Settings.find(inner) == tmp_path / "a" / "tracker.toml"
 
 
+def test_a_name_that_leads_to_no_file_is_not_passed_over(tmp_path: Path) -> None:
+    """Records went to the default folder while a share was not mounted."""
+    inner = tmp_path / "a"
+    inner.mkdir()
+    (inner / "tracker.toml").symlink_to(tmp_path / "share" / "tracker.toml")
+    (tmp_path / "tracker.toml").mkdir()
+    for folder, why in ((inner, "No such file or directory"), (tmp_path, "Is a directory")):
+        found = Settings.find(folder)
+        assert found == folder / "tracker.toml"
+        with pytest.raises(TrackerError, match=f"{why}. Expected a file, or a link to one."):
+            Settings.read(found)
+
+
 def test_every_setting_has_a_sound_default_and_a_kind() -> None:
     known = settings()
     assert "path" not in known

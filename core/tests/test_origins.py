@@ -97,7 +97,9 @@ def test_origins_have_names_of_their_own_and_a_kind() -> None:
 def test_a_provider_without_origins_is_read_from_a_pipe(toys_apart: Run) -> None:
     done = toys_apart("capture", "toy")
     assert done.returncode == 1
-    assert done.stderr == ("error: toy has no origin to read. Pipe its pane to `tracker capture toy --from stdin`.\n")
+    assert done.stderr == (
+        "error: toy has no origin to read. Pipe its pane to `tracker capture toy --phase before --from stdin`.\n"
+    )
     piped = toys_apart("capture", "toy", "--from", "stdin", stdin="fuel 12%")
     assert piped.stdout == "stored toy before snapshot for W0-01 (awaiting end)\n"
     assert toys_apart("statusline", stdin="fuel 12%").stdout == "\n"

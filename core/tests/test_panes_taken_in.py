@@ -13,9 +13,10 @@ import pytest
 from outcomes import ok, records
 from plugin_modules import plugin, registry, source
 
-from tracker.api import Gauge, Meter, Reading
+from tracker.api import Change, Delta, Gauge, Meter, Reading
 from tracker.hosting.discovery import Plugin
 from tracker.hosting.registry import Registry
+from tracker.kernel import PluginError
 from tracker.windows.captures import Capture, Pair, measure
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -73,11 +74,43 @@ def test_a_delta_below_0_without_a_fall_is_the_plugins_fault(
     made = Registry(plugins=[Plugin("tally", "", "acme", "1", lambda: module)])
     monkeypatch.setattr("tracker.hosting.registry.discover", lambda *_report: made)
     program("start", "tally", "--stdin", stdin="30").ok()
-    assert "plugin 'tally' failed to compute_delta: Invalid delta -5 of calls. Expected 0 or more." in (
+    assert "plugin 'tally' failed to compute_delta: Invalid delta -5 of calls. Expected 0 or more, and no reason." in (
         program("end", "tally", "--stdin", stdin="30").refused()
     )
     ended = program("end", "tally", "--stdin", stdin="12")
     assert "anomaly negative-delta in W0-01" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("answer", "errors", "falls"),
+    [
+        # of its own, it is final
+        ((None, "stale-data"), ("stale-data",), 0),
+        # no reading shows the reset that the plugin knows of
+        ((None, "reset-crossed:m"), ("reset-crossed:m",), 0),
+        ((None, "negative-delta:m"), ("negative-delta:m",), 1),
+        # a value that is none
+        ((3, "negative-delta"), ("negative-delta:m",), 1),
+        ((-37, None), ("negative-delta:m",), 1),
+    ],
+)
+def test_a_plugin_s_reason_for_a_fall_is_final(
+    answer: tuple[float | None, str | None], errors: tuple[str, ...], falls: int
+) -> None:
+    def compute_delta(before: Reading, after: Reading) -> Delta:
+        return Delta(changes=(Change(meter="m", delta=answer[0], reason=answer[1]),))
+
+    acme = source("acme", meters=(Meter(key="m", title="M"),), capacity=None)
+    made = registry(plugin("acme", acme, compute_delta=compute_delta))
+    both = [
+        Capture(one, "W1", one, at, None, 0, {}, Reading(gauges=(Gauge(meter="m", used=used),), as_of=at))
+        for one, at, used in (("before", NOON, 40), ("after", NOON + HOUR, 3))
+    ]
+    found = measure(made, acme, Pair(*both))
+    assert (found.delta, found.errors, len(found.falls)) == ({"m_pct": None}, errors, falls)
+    answer = 3, "stale-data"
+    with pytest.raises(PluginError, match="Invalid delta 3 of m"):
+        measure(made, acme, Pair(*both))
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-be", "utf-8-sig"])

@@ -77,12 +77,12 @@ def test_a_day_ends_where_the_clock_changes_at_midnight(zone: str, day: str, exp
     [
         (
             "2025-11-02 01:50",
-            "the clock twice showed 01:50 on 02 Nov 2025: it is taken for 2025-11-02T01:50:00-04:00, not"
+            "the clock showed 01:50 twice on 02 Nov 2025: this is read as 2025-11-02T01:50:00-04:00, not"
             " 2025-11-02T01:50:00-05:00",
         ),
         (
             "2026-03-08T02:30",
-            "the clock never showed 02:30 on 08 Mar 2026: it is taken for 2026-03-08T03:30:00-04:00, not"
+            "the clock never showed 02:30 on 08 Mar 2026: this is read as 2026-03-08T03:30:00-04:00, not"
             " 2026-03-08T01:30:00-05:00",
         ),
         # who names the offset means one alone

@@ -155,10 +155,8 @@ class Model:
         before, after = pair_of(group)
         if new in (before, after) and fell(before, after):
             self.raise_("negative-delta", [before, after], new)
-        own = pair_of(one for one in group if one.lane == new.lane)
-        counting = {id(one) for one in (*own, before, after) if one}
         for oddity in before_it:
-            if any(id(shot) not in counting for shot in oddity.shots):
+            if any(shot not in (before, after) for shot in oddity.shots):
                 oddity.closed_by.append(new)
 
     def raise_(self, kind: str, shots: list[Any], like: Shot) -> None:
@@ -178,15 +176,14 @@ class Model:
         if len(chosen) < position:
             return None
         gone = chosen[position - 1]
-        opened = [one for one in self.oddities if one.is_open]
-        for oddity in opened:
-            if gone in oddity.shots:
-                oddity.closed_by.append(None)
+        for oddity in (one for one in self.oddities if one.is_open and gone in one.shots):
+            oddity.closed_by.append(None)
         gone.removed = True
         self.removals.append(gone)
         before, after = pair_of(self.group(provider, gone.window))
         pair = [one for one in (before, after) if one]
-        for oddity in (one for one in self.oddities if one.is_open and one not in opened):
+        place = provider, gone.window
+        for oddity in (one for one in self.oddities if one.is_open and (one.provider, one.window) == place):
             others = [one for one in pair if one not in oddity.shots]
             if others and any(shot not in pair for shot in oddity.shots):
                 oddity.closed_by.append(others[-1])

@@ -42,7 +42,7 @@ def _describe(cause: BaseException) -> str:
     try:
         if not isinstance(cause, Exception):
             return str(cause) if isinstance(cause, Hang) else f"raised {cause!r}"
-        # attrs puts the attribute and the value behind the sentence
+        # attrs puts the attribute and the value after the sentence
         text = str(cause.args[0] if type(cause) in (ValueError, TypeError) and cause.args else cause)
     except BaseException:  # noqa: BLE001  an exception's own __str__ is the plugin's code
         text = "(its message cannot be shown)"

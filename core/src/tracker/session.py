@@ -1,4 +1,4 @@
-"""What a command works with: where the data is, who is asking, which plugins answer; and how it speaks."""
+"""What a command works with: where the data is, who is asking, which plugins answer; and how it prints."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ class Session:
 
     @cached_property
     def zone(self) -> tzinfo:
-        """The zone of times that are shown, and of times that name none."""
+        """The zone of times that are shown, and of times without one."""
         from tracker.text.clock import zone
 
         return zone(self.config.timezone)
@@ -148,7 +148,7 @@ class Session:
         return datetime.now(UTC)
 
     def source(self, name: str, *, kinds: Collection[str] = ()) -> Source:
-        """The source of that name; what is there otherwise."""
+        """The source of that name; otherwise an error with what is there."""
         if (found := self.registry.find(name)) and found.info and (not kinds or found.info.kind in kinds):
             return found.info  # type: ignore[no-any-return]
         if found and found.error:
@@ -191,7 +191,7 @@ class Session:
         click.echo()
 
     def table(self, columns: Sequence[Column], rows: Sequence[Mapping[str, Cell]], total: bool = False) -> bool:
-        """Show rows as a table that fits the terminal, if a feature can; in a pipe False: there, plain text stays.
+        """Show rows as a table that fits the terminal, if a feature can; False in a pipe, where plain text stays.
 
         total: whether the last row is the sum of the others.
         """

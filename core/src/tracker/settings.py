@@ -3,7 +3,7 @@
 Each of its tables is a frozen attrs class, declared by the code that reads it. The class variable `TABLE` is the name
 of the table, "" the top level; every field is made by `setting`.
 
-Whoever clones a repository did not write its settings. Those that run commands, name variables of keys, or write
+Whoever clones a repository did not write its settings. Those that run commands, name variables with keys, or write
 outside of the file's folder need consent. It is given once per content, and is kept outside of the repository: a TOML
 file in the user's state directory says which entries of which files are trusted. You may edit it.
 """
@@ -63,7 +63,7 @@ class Setting(NamedTuple):
     """One setting; `key` is dotted if it stands in a table.
 
     least, most: the limits of a number. fits: whether a value is right, and expected: what to say if it is not.
-    fits_new: the same of one that is being set, if files may still have others, from an earlier version.
+    fits_new: the same for one that is being set, if files may still have others, from an earlier version.
     consent: why a value from a file needs the user's consent, such as `runs commands`. is_path: a value that leads out
     of the file's folder needs it.
     """
@@ -192,7 +192,7 @@ class Settings:
     def find(cls, start: Path | None = None) -> Path | None:
         """The nearest settings file in a folder or above it, by default the working directory."""
         folders = (start := start or Path.cwd()), *start.parents
-        return next((path for folder in folders if (path := folder / cls.NAME).is_file()), None)
+        return next((path for folder in folders if os.path.lexists(path := folder / cls.NAME)), None)
 
     @staticmethod
     def read(path: Path) -> str:
@@ -205,13 +205,13 @@ class Settings:
                 )
             return path.read_bytes().decode("utf-8-sig")
         except OSError as error:
-            raise TrackerError(f"Cannot read {path}: {error.strerror}.") from error
+            raise TrackerError(f"Cannot read {path}: {error.strerror}. Expected a file, or a link to one.") from error
         except UnicodeDecodeError as error:
             raise TrackerError(f"{path} is not TOML: {error}") from error
 
     @classmethod
     def check(cls, text: str, path: Path, report: Callable[[str], object] | None = None) -> "Settings":
-        """The settings in a file's text. report: told what is wrong, which is left out then; else it is an error."""
+        """The settings in a file's text. report: called with what is wrong, which is left out; else it is an error."""
         found, values = cls(path=path, text=text, given=_leaves(cls.parse(text, path))), {}
         for key, value in found.given.items():
             try:

@@ -78,6 +78,17 @@ def test_a_removal_that_lets_a_falling_pair_count_raises_it(program: Any) -> Non
     assert "the capacity meter of toy fell" in program("complete", "--window", "W1").refused()
 
 
+def test_captures_of_two_pairs_do_not_keep_an_anomaly_open(program: Any) -> None:
+    capture(program, "start", 8, 22, lane="a").ok()
+    capture(program, "end", 9, 25, lane="a").ok()
+    capture(program, "end", 12, 15).ok()
+    assert anomalies(program) == [("negative-delta", True)]
+    done = capture(program, "start", 10, 14, lane="a")
+    assert done.ok()
+    assert "does not count" not in done.err
+    assert anomalies(program) == [("negative-delta", False)]
+
+
 def test_an_after_that_is_earlier_than_its_before(program: Any) -> None:
     capture(program, "start", 9, 10).ok()
     assert capture(program, "end", 8, 20).refused() == (

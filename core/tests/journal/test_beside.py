@@ -35,7 +35,7 @@ def test_a_second_before_says_what_it_replaces(program: Any) -> None:
     day = datetime.fromisoformat(at(6))
     assert done.notes == (
         f"note: this replaces the BEFORE of {day:%a %d %b %H:%M};"
-        " `tracker alias delete toy --phase before --window W1` takes it back\n"
+        " `tracker alias delete toy --phase before --window W1` takes this one back\n"
     )
     program(*command(done.err)).ok()
     take(program, "end", "W1", "fuel 60%", 8)
@@ -104,7 +104,7 @@ def test_the_lane_is_named_in_the_command(program: Any) -> None:
     take(program, "start", "W1", "fuel 20%", 6)
     assert "replaces" not in take(program, "start", "W1", "fuel 30%", 7, lane="sub1").err
     done = take(program, "start", "W1", "fuel 40%", 8, lane="sub1")
-    assert "--phase before --window W1 --agent sub1` takes it back" in done.err
+    assert "--phase before --window W1 --agent sub1` takes this one back" in done.err
     program(*command(done.err)).ok()
     assert [row["agent_id"] for row in program.rows("snapshots")] == [None, "sub1", "sub1", "sub1"]
 

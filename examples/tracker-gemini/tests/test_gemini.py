@@ -1,4 +1,4 @@
-"""Gemini CLI's `/stats model`: the conformance checks, and what is particular to it."""
+"""Gemini CLI's `/stats model`: the conformance checks, and tests of its own."""
 
 from __future__ import annotations
 

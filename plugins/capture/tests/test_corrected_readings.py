@@ -258,7 +258,7 @@ def test_a_time_that_the_clock_shows_twice_is_told(program: Any) -> None:
     program("config", "set", "timezone", "America/New_York").ok()
     place = ("--window", "W1", "--captured-at")
     said = program("start", "toy", "--stdin", *place, "2025-11-02 01:50", stdin="fuel 10%").notes
-    [first, other] = re.findall("the clock twice showed .*: it is taken for (.*), not (.*)\n", said)[0]
+    [first, other] = re.findall("the clock showed .* twice on .*: this is read as (.*), not (.*)\n", said)[0]
     assert (first, other) == ("2025-11-02T01:50:00-04:00", "2025-11-02T01:50:00-05:00")
     assert "twice" not in program("end", "toy", "--stdin", *place, other, stdin="fuel 20%").notes
     assert "twice" not in program("end", "toy", "--stdin", *place, "2025-11-02 02:50", stdin="fuel 20%").notes

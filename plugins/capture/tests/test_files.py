@@ -150,7 +150,10 @@ def test_a_file_is_left_as_it_is(machine: Any, event: Any) -> None:
     assert sorted(found.name for found in path.parent.iterdir()) == [path.name]
 
 
-@pytest.mark.parametrize("more", [{}, {"source": {"subagent": {"other": "guardian"}}, "history_mode": "paginated"}])
+@pytest.mark.parametrize(
+    "more",
+    [{}, {"source": {"subagent": {"other": "guardian"}}, "history_mode": "paginated"}, {"forked_from_id": None}],
+)
 def test_readings_that_a_fork_copied_are_none_of_its_own_time(machine: Any, event: Any, more: dict[str, Any]) -> None:
     """A legacy fork of Codex writes its parent's history with its own time: a meter would fall, and rise again.
 
@@ -161,7 +164,7 @@ def test_readings_that_a_fork_copied_are_none_of_its_own_time(machine: Any, even
     def meta(age: float, thread: str, parent: str | None = None) -> str:
         stamp = json.loads(event(0, age, now=now))["timestamp"]
         payload = {"id": thread, **({"forked_from_id": parent, **more} if parent else {})}
-        return json.dumps({"timestamp": stamp, "type": "session_meta", "payload": payload}, separators=(",", ":"))
+        return json.dumps({"timestamp": stamp, "type": "session_meta", "payload": payload})
 
     machine.rollout("a", meta(7200, "a"), event(5, 7100, now=now), event(6, 7000, now=now), changed=now - 7000)
     machine.rollout("b", meta(3600, "b"), event(15, 3500, now=now), event(20, 1800, now=now), changed=now - 1800)
@@ -177,6 +180,15 @@ def test_readings_that_a_fork_copied_are_none_of_its_own_time(machine: Any, even
         assert machine.rows("readings")[-1]["parsed"]["weekly_used"] == used
     assert [row["parsed"]["weekly_used"] for row in machine.rows("readings")] == [5, 6, 15, 20, 21, 22]
     assert weekly(machine) == 22
+    # the first gap of more than a second ends what is copied, however long that takes, and whatever was read of it
+    path = machine.rollout("d", meta(90, "d", "a"), meta(90, "a"), event(5, 89.1, now=now), changed=now - 89)
+    for used, age in ((6, 88.2), (7, 87.3), (23, 80)):
+        assert machine("sync").returncode == 0
+        assert machine.rows("readings")[-1]["parsed"]["weekly_used"] == 22
+        with path.open("a") as file:
+            file.write(event(used, age, now=now) + "\n")
+    assert machine("sync").returncode == 0
+    assert machine.rows("readings")[-1]["parsed"]["weekly_used"] == 23
 
 
 def test_a_plan_that_is_counted_by_use_has_a_monthly_limit_alone(machine: Any, event: Any) -> None:

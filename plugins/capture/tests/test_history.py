@@ -373,7 +373,9 @@ def test_what_is_too_far_away_is_refused(week: Any) -> None:
     # `-2h` is a time, of which there is no reading
     assert "no reading within" in refused(week("windows", "add", "W0-09", "--from", "-3h", "--to", "-2h"))
     line = refused(week(*add, iso(minute(1300))))
-    assert "codex has no reading within 15 min of 2026-11-23T03:40:00Z; the nearest is of 2026-11-23T01:57:00Z" in line
+    assert (
+        "codex has no reading within 15 min of 2026-11-23T03:40:00Z; the nearest is from 2026-11-23T01:57:00Z" in line
+    )
     assert "1 h 43 min away. Use --stale-ok" in line
     assert "is not later than" in refused(week(*add, iso(minute(300))))
     ahead = refused(week(*add, "2999-01-01T00:00:00Z"))

@@ -265,7 +265,8 @@ def test_no_program_is_asked_for_prompt_counts(machine: Any, server: Server) -> 
     done = machine("capture", "glm", TRACKER_GLM_KEY=KEY, TRACKER_GLM_URL=f"http://{server.host}")
     assert done.returncode == 1
     assert (
-        "Nothing is left to try. Nothing was stored. Pipe a pane to `tracker capture glm --from stdin`." in done.stderr
+        "Nothing is left to try. Nothing was stored. Pipe a pane to `tracker capture glm --phase before --from stdin`."
+        in done.stderr
     )
     assert "capture glm" not in machine("setup", "--yes").stdout
     # nor does `sync` read any, as it does Codex's
@@ -280,3 +281,13 @@ def test_a_quota_answer_on_stdin(machine: Any) -> None:
     done = machine("capture", "glm", "--from", "stdin", stdin=quota(machine))
     assert done.returncode == 0, done.stderr
     assert machine.rows("glm_counts")[0]["origin"] == "stdin"
+
+
+def test_the_cure_takes_a_pane_for_the_same_phase_window_and_lane(machine: Any) -> None:
+    """As it stands it would end the open window of the lane without a name."""
+    for given, cure in (
+        (("start", "claude", "--auto", "--window", "S1"), "--phase before --window S1 --from stdin"),
+        (("cross", "claude", "--auto", "--agent", "a"), "--phase cross --from stdin --agent a"),
+        (("capture", "claude", "--agent", ""), "--phase before --from stdin --agent ''"),
+    ):
+        assert machine(*given).stderr.endswith(f"Pipe a pane to `tracker capture claude {cure}`.\n")

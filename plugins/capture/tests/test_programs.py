@@ -326,7 +326,7 @@ def test_a_failure_is_one_line_and_nothing_is_stored(machine: Any) -> None:
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
         "error: claude print: claude ended with status 1: 'lost it'. Nothing is left to try. Nothing was stored."
-        " Pipe a pane to `tracker capture claude --from stdin`.\n"
+        " Pipe a pane to `tracker capture claude --phase before --from stdin`.\n"
     )
     assert machine.rows() == []
 
@@ -359,7 +359,7 @@ def test_where_nothing_answers_the_last_line_is_the_error(machine: Any) -> None:
     assert third.startswith("warning: claude statusline: no program has sent a status line yet; run `tracker setup`")
     assert last.startswith("error: claude transcript: no folder ")
     assert "Also tried: usage, print, statusline. Nothing was stored." in last
-    assert "tracker capture claude --from stdin" in last
+    assert "tracker capture claude --phase before --from stdin" in last
     assert (done.returncode, machine.rows()) == (1, [])
 
 

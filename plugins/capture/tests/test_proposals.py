@@ -324,11 +324,11 @@ def test_a_moment_beside_a_window_is_not_proposed(worker: Any) -> None:
 def test_without_readings_the_reason_is_said(worker: Any) -> None:
     said = worker.ok("windows", "propose")
     assert (
-        "codex: capacity not known: The history of that time has no reading of codex. `tracker sync` adds those that"
+        "codex: capacity not known: The history of that time has no reading of codex. `tracker sync` adds any from"
         in said
     )
     assert ".," not in said
-    note = "note: a capacity takes a reading before the first request and one after the last"
+    note = "note: a capacity needs a reading before the first request and one after the last"
     assert note in worker("windows", "propose").stderr
     done = worker("windows", "accept", ID)
     assert (done.exit_code, "The capacity of" in done.stderr) == (1, True)

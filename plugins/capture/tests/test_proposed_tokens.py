@@ -32,7 +32,7 @@ def test_a_session_of_which_only_a_total_is_left(
     [log] = worker.home.rglob("rollout-other.jsonl")
     log.unlink()
     shutil.rmtree(worker.home / "data" / ".index")
-    said = "3 requests, tokens not known, since only daily totals are left of 1 session\n"
+    said = "3 requests, tokens not known, since only daily totals of 1 session are left\n"
     assert (said in worker.ok("windows", "propose")) is not is_known
     for one in both(worker):
         assert (one.get("tokens"), one.get("lost_sessions")) == ((4500, None) if is_known else (None, 1))

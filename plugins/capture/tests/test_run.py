@@ -42,7 +42,7 @@ def test_the_scope_is_the_command_s(machine: Any) -> None:
 def test_the_report_of_another_agent_is_refused_and_its_source_takes_it(machine: Any) -> None:
     ccusage(machine, "v20-claude-weekly")
     said = refused(run(machine, "codex-ccusage"))
-    assert "this looks like claude-ccusage's, which `tracker ingest claude-ccusage` takes. Nothing was stored." in said
+    assert "it looks like claude-ccusage's, so use `tracker ingest claude-ccusage`. Nothing was stored." in said
     assert machine.rows("codex_ccusage") == []
     done = run(machine, "claude-ccusage", "--scope", "weekly")
     assert done.returncode == 0, done.stderr

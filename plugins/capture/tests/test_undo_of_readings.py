@@ -70,7 +70,7 @@ def test_readings_of_a_sync_that_was_taken_back_are_read_again(machine: Any, eve
     """What said that the history is empty named `tracker sync`, which held the files for read."""
     machine.rollout("a", event(64))
     assert "1 row added" in ok(machine("sync"))
-    again = "the next `tracker sync` reads all session files that still exist again\n"
+    again = "the next `tracker sync` rereads all session files that still exist\n"
     # nothing is forgotten before somebody is sure
     assert again in machine("undo", "--dry-run").stderr
     assert (machine.folder / "data" / ".index" / "readings.json").exists()

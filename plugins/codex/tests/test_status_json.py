@@ -117,15 +117,35 @@ def test_lines_that_are_no_json_are_passed_over() -> None:
     assert used(read(text.replace("\n", "\r\n"))) == {"fiveh": 11, "weekly": 64}
 
 
-@together("second", [0.0, 0.004, 0.16, -60.0])
-@together("more", [{}, {"history_mode": "paginated"}, {"source": {"subagent": {"other": "guardian"}}}])
+SPAWNED = {"source": {"subagent": {"thread_spawn": {"parent_thread_id": "p"}}}, "forked_from_id": None}
+
+
+@together("second", [0.0, 0.004, 0.9, 1.2, -60.0])
+@together("more", [{}, {"history_mode": "paginated"}, {"source": {"subagent": {"other": "guardian"}}}, SPAWNED])
 def test_what_a_fork_or_a_subagent_copied_is_no_reading(second: float, more: dict[str, Any]) -> None:
     """It has the time of the file's first line; an answer of its own comes later, and a copy may have its own time."""
     meta = {"id": "f", "forked_from_id": "p", **more}
     begun = (datetime.fromisoformat(AT) - timedelta(seconds=second)).isoformat()
     first = json.dumps({"timestamp": begun, "type": "session_meta", "payload": meta}) + "\n"
     found = read(first + event({"primary": window(7, 300)}))
-    assert used(found) == ({} if 0 <= second < 0.1 else {"fiveh": 7})
+    assert used(found) == ({} if 0 <= second <= 1 else {"fiveh": 7})
+
+
+def test_copying_ends_behind_the_first_gap() -> None:
+    """A fork of an older client names its parent only by the copied first line, and a long history takes a while."""
+    begun = datetime.fromisoformat(AT)
+
+    def at(line: str, second: float) -> str:
+        return json.dumps(json.loads(line) | {"timestamp": (begun + timedelta(seconds=second)).isoformat()}) + "\n"
+
+    def of(*percents: tuple[float, float]) -> str:
+        return "".join(at(event({"primary": window(percent, 300)}), second) for percent, second in percents)
+
+    meta = [at(json.dumps({"type": "session_meta", "payload": {"id": name}}), 0) for name in ("f", "p")]
+    copies = of((7, 0.5), (8, 1.4), (9, 2.3))
+    assert used(read("".join(meta) + copies)) == {}
+    assert used(read("".join(meta) + copies + of((50, 4)))) == {"fiveh": 50}
+    assert used(read(meta[0] + meta[0] + copies)) == {"fiveh": 9}
 
 
 def test_fields_of_a_session_file() -> None:

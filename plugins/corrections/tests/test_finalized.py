@@ -40,5 +40,5 @@ def test_the_card_says_that_features_cost_nothing(program: Any) -> None:
     for window in ("W0-01", "W0-02"):
         program("complete", "--window", window, "--toy-features", "2").ok()
     card = program("decision-card", "--window", "W0-02").out
-    assert "It is finalized. The capacity meter of toy did not move: its features cost nothing." in card
+    assert "It is finalized. The capacity meter of toy did not move, so these features cost nothing." in card
     assert "cost nothing" not in program("decision-card", "--window", "W0-01").out

@@ -121,6 +121,8 @@ def test_a_deletion_is_taken_back(program: Any) -> None:
     assert "\nput back toy after snapshot for W0-01" in program("undo", "--yes").ok()
     assert shown(program) == before
     assert program.state("toy")["phase"] == "after"
+    taken_back = program("window-audit", "--window", "W0-01").ok().partition("Taken back:\n")[2].partition("\nAnom")[0]
+    assert re.fullmatch(r"  - toy after of \S+, removed \S+: .*; put back \S+", taken_back), taken_back
 
 
 def test_a_command_of_two_records_is_one_step(program: Any) -> None:
@@ -134,6 +136,17 @@ def test_a_command_of_two_records_is_one_step(program: Any) -> None:
     assert program.state("toy")["window"] == "W0-01"
 
 
+def test_an_undo_that_was_killed_between_two_streams_is_finished_by_the_next(program: Any) -> None:
+    start(program)
+    before = program.files()
+    program("undo", "--yes").ok()
+    (program.root / "commands.jsonl").write_bytes(before["commands.jsonl"])
+    done = program("undo", "--yes").ok()
+    assert "undid `tracker alias start toy" in done
+    assert "toy before snapshot for W0-01" in done
+    assert "There is nothing to take back in this lane." in program("undo", "--yes").refused()
+
+
 def test_an_anomaly_goes_with_its_capture_and_a_superseded_one_comes_back(program: Any) -> None:
     start(program, 90)
     end(program, 4)
@@ -144,6 +157,43 @@ def test_an_anomaly_goes_with_its_capture_and_a_superseded_one_comes_back(progra
     assert "Anomalies: 1" in shown(program)
     program("undo", "--yes").ok()
     assert "Anomalies: 0" in shown(program)
+
+
+def test_a_fall_that_an_undo_brings_about_is_an_anomaly(program: Any) -> None:
+    at = ["--window", "W0-01", "--captured-at"]
+    start(program, 5, *at, "-4h")
+    end(program, 21, *at, "-1h", lane="a")
+    start(program, 10, *at, "-2h", lane="a")
+    start(program, 28, *at, "-3h")
+    assert "Anomalies: 0" in shown(program)
+    done = program("undo", "--yes", lane="a")
+    assert done.ok()
+    assert "warning: anomaly negative-delta in W0-01: fuel fell from 28 to 21; cure: " in done.err
+    assert "Anomalies: 1" in shown(program)
+
+
+def test_an_anomaly_of_captures_that_do_not_count_stays_closed_when_one_is_put_back(program: Any) -> None:
+    at = ["--window", "W0-01", "--captured-at"]
+    start(program, 26, *at, "-4h")
+    end(program, 22, *at, "-1h", lane="a")
+    program("alias", "delete", "toy", "--window", "W0-01", "--phase", "before", "--yes").ok()
+    start(program, 10, *at, "-2h", lane="a")
+    assert "Anomalies: 0" in shown(program)
+    assert "put back toy before" in program("undo", "--yes").ok()
+    assert "Anomalies: 0" in shown(program)
+
+
+def test_an_anomaly_that_was_raised_without_a_capture_is_closed_when_that_is_put_back(program: Any) -> None:
+    at = ["--window", "W0-01", "--captured-at"]
+    start(program, 30, *at, "-4h")
+    start(program, 10, *at, "-3h")
+    program("alias", "delete", "toy", "--window", "W0-01", "--phase", "before", "--yes").ok()
+    end(program, 20, *at, "-1h", lane="a")
+    assert "Anomalies: 1" in shown(program)
+    assert "put back toy before" in program("undo", "--yes").ok()
+    assert "Anomalies: 0" in shown(program)
+    [closed] = json.loads(program("window-audit", "--window", "W0-01", "--json").ok())["anomalies"]
+    assert closed["closed_by"]["cause"].startswith("superseded by the before capture of ")
 
 
 def test_other_lanes_are_left_alone(program: Any) -> None:

@@ -61,7 +61,7 @@ def test_a_provider_that_has_to_be_pasted_is_named_with_the_command(tmp_path: Pa
     assert found["codex"]["command"] == "tracker end codex"
     text = run("doctor")
     assert b"or paste it: `tracker end codex`" in text
-    assert b"for the findings above" not in text
+    assert b"To correct the findings" not in text
     run(*found["codex"]["command"].split()[1:], str(panes / "codex-80-left.txt"))
     [closed] = [one for one in tmp_path.rglob("codex.json") if one.parent.name == "state"]
     assert not json.loads(closed.read_text())["open"]

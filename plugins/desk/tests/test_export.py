@@ -146,7 +146,9 @@ def test_a_text_that_no_cell_takes_is_cut_and_said(
     monkeypatch.setattr("tracker_desk.export.CELL", 7)
     done = filled("export", "--format", "csv", "--out", str(tmp_path / "out"))
     done.ok()
-    assert "texts of snapshots at 7 characters, the most a cell holds; jsonl and parquet keep all of it" in done.err
+    assert (
+        "texts of snapshots at 7 characters, the most a cell holds; jsonl and parquet keep the whole text" in done.err
+    )
     rows = list(csv.DictReader(io.StringIO((tmp_path / "out" / "snapshots.csv").read_text())))
     assert {row["notes"] for row in rows} == {"", "AGENT_…"}
 

@@ -239,7 +239,7 @@ def test_corrections_of_one_window_on_both_sides_are_no_different_work(filled: A
     assert preview(program) == preview(program, other)
     assert "toy: features=2, capacity=10 pp" in program("preview", "--window", "W3").ok()
     assert "stale" not in preview(program)
-    assert "changed here and in" not in program("import", str(other)).err
+    assert "changed both here and in" not in program("import", str(other)).err
 
 
 def test_a_dry_import_says_what_would_come(filled: Any, tmp_path: Path) -> None:

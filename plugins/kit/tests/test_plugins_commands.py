@@ -373,6 +373,6 @@ def test_check_of_a_folder_that_is_no_plugin(toys_apart: Run, tmp_path: Path, te
 
 def test_check_of_nothing_that_is_known(toys_apart: Run) -> None:
     assert (
-        "error: Invalid target 'tyo'. Expected a folder or an installed plugin. Did you mean toy?"
+        "error: There is no folder or installed plugin 'tyo'. Did you mean toy?"
         in toys_apart("plugins", "check", "tyo").stderr
     )

@@ -95,7 +95,7 @@ def test_a_stranger_can_continue(finalized: Run, tmp_path: Path) -> None:
     assert str(tmp_path / "data" / "snapshots.jsonl") in artifacts
     assert str(tmp_path / "docs" / "Ledgers" / "Token_Churn_Ledger.csv") in artifacts
     assert str(tmp_path / "file0.py") in artifacts
-    assert "docs/SOP/uat_opener.md (not there)" in section(text, "Read first")
+    assert "docs/SOP/uat_opener.md (missing)" in section(text, "Read first")
     checks = section(text, "Preview checks to start with")
     assert "tracker preview --window W0-20 --window W0-21 --window W0-22\n" in checks
     preview = ok(finalized("preview", *(word for one in (20, 21, 22) for word in ("--window", f"W0-{one}"))))

@@ -175,11 +175,33 @@ def test_the_index_can_be_deleted_or_spoiled_at_any_time(toys: Run, tmp_path: Pa
     ingest(toys, LINES)
     assert toys("preview").returncode == 0  # the first to ask the index, which makes it
     index = tmp_path / "data" / ".index"
-    for spoil in (lambda path: path.unlink(), lambda path: path.write_bytes(b"garbage" * 100)):
+
+    def pipe(path: Path) -> None:
+        path.unlink()
+        os.mkfifo(path)
+
+    for spoil in (lambda path: path.unlink(), lambda path: path.write_bytes(b"garbage" * 100), pipe):
         for path in index.iterdir():
             spoil(path)
         assert "(events=8, new=0, duplicates=8, " in ingest(toys, LINES)
         assert "events=8 routed=50% p50=35 ms" in toys("preview").stdout
+
+
+@pytest.mark.parametrize("is_new_file", [True, False])
+def test_an_edit_in_the_middle_of_a_stream_is_noticed(toys: Run, tmp_path: Path, is_new_file: bool) -> None:
+    """Most editors write a new file. `tracker doctor --fix` repairs what another one left."""
+    ingest(toys, "".join(json.dumps({"rid": f"r{i}", "lane": "far", "ms": 10}) + "\n" for i in range(200)))
+    assert "events=200 routed=100%" in toys("preview").stdout
+    path = tmp_path / "data" / "toy_stream.jsonl"
+    lines = path.read_bytes().splitlines(keepends=True)
+    lines[100] = lines[100].replace(b'"routed":true', b'"routed":null')
+    if is_new_file:
+        (new := tmp_path / "new").write_bytes(b"".join(lines))
+        new.replace(path)
+    else:
+        path.write_bytes(b"".join(lines))
+        assert toys("doctor", "--fix").returncode == 0
+    assert "events=199 routed=100%" in toys("preview").stdout
 
 
 @pytest.mark.parametrize("link", ["file", "second name", "folder"])

@@ -310,7 +310,7 @@ def test_figures_leave_a_window_of_two_accounts_out(verdicts: Any) -> None:
     verdicts.measure(("W3", OTHER, 40, 20, "-3m", "-2m", 1))
     assert "codex account 2 accounts: features=n/a, capacity=n/a" in verdicts("preview").ok()
     assert "Choose one with --account." in (refused := verdicts("compare", "codex", "claude").refused(1))
-    assert "2 accounts (" in refused and "of 3 accounts" not in refused  # noqa: PT018
+    assert "2 accounts (" in refused and "3 accounts" not in refused  # noqa: PT018
 
 
 def test_a_comparison_says_whose_windows_it_cannot_read(two: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ def test_to_name_two_of_three_is_a_choice_among_three(verdicts: Any) -> None:
     verdicts.settings('[prices]\ncodex = "100/mo:1bars"\nclaude = "100/mo:1bars"\nglm = "100/mo:100prompts"\n')
     verdicts.rows(codex=CODEX, claude=CLAUDE, glm=[(1, 10, WHEN)] * 3)
     said = verdicts("compare", "codex", "claude").ok()
-    assert "  Retiring a side takes 20 to 1, as a choice among 3 providers. " in said
+    assert "  Retiring a side takes evidence of 20 to 1, as a choice among 3 providers. " in said
     for words in ((), ("codex", "claude")):
         found = json.loads(verdicts("--json", "compare", *words).ok())
         assert {gate["evidence"] for one in found for gate in one["gates"]} == {3, 20}

@@ -28,8 +28,8 @@ def test_no_window_is_promised_to_settle_what_many_did_not(verdicts: Any) -> Non
     said = verdicts("compare", "codex", "claude").ok()
     assert "  Measure more only if a ratio below 1.5 matters to you. Not enough data: today " in said
     assert (
-        "  Moving work takes 3 to 1. This many windows would have reached it in four fifths of all cases if the true"
-        " ratio were 1.5: it is probably less.\n"
+        "  Moving work takes evidence of 3 to 1. This many windows would have reached it in four fifths of all"
+        " cases if the true ratio were 1.5: it is probably less.\n"
     ) in said
     page = verdicts("report", "--format", "md").ok()
     [row] = [one for one in page.splitlines() if one.startswith("| claude / codex, ")]

@@ -172,7 +172,7 @@ def test_a_forecast_is_scored_when_its_week_has_ended(verdicts: Any, monkeypatch
     assert found["brier"] < 0.05
     assert found["coverage"] == 1
     said = verdicts("plan", "--score").ok()
-    assert "codex: 1 forecast of 1 week scored: 1 right about whether it was full" in said
+    assert "codex: 1 forecast of 1 week scored: 1 right about whether the meter was full" in said
     assert "Brier score 0.0" in said
 
 
@@ -245,7 +245,7 @@ def test_a_forecast_is_scored_whichever_command_made_it(
     # another machine of the account looked in the same hour, and its records came by an import
     with path.open("a") as file:
         file.write(json.dumps(row | {"record_id": "c" * 32, "nonce": "d" * 32}) + "\n")
-    assert "1 forecast of 1 week scored: 1 right about whether it was full" in verdicts("plan", "--score").ok()
+    assert "1 forecast of 1 week scored: 1 right about whether the meter was full" in verdicts("plan", "--score").ok()
 
 
 def test_a_week_whose_end_nobody_read_refutes_no_forecast(verdicts: Any, monkeypatch: pytest.MonkeyPatch) -> None:

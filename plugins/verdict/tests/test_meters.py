@@ -32,7 +32,7 @@ def test_the_rate_is_found_and_what_projects_took(world: Any) -> None:
     # of two rates a point buys as much as its share of each tells
     assert next(iter(found["points_per"])) == "dollars"
     assert f": a point buys ${1 / middle:.2f}\n" in said
-    assert "assuming: nothing else uses this account: no reading was taken by a schedule" in said
+    assert "assuming: nothing else uses this account (unchecked: no reading was taken by a schedule)" in said
     assert "gpt-5, points per million tokens: input 1.9, cache read" in said
 
 
@@ -274,7 +274,10 @@ def test_days_of_which_only_totals_are_left_tell_nothing(world: Any) -> None:
     )
     said = world("meters", "calibrate")
     assert f"\n  {left_out}: rises in that time are left out\n" in said
-    assert "assuming: nothing else uses this account at the other times: no reading was taken by a schedule\n" in said
+    assert (
+        "assuming: nothing else uses this account at the other times (unchecked: no reading was taken by a schedule)\n"
+        in said
+    )
     [judged] = world.json("meters", "reconcile")
     lost = {str((world.start + timedelta(days=day)).date()) for day in (4, 5, 6)}
     assert not [one for one in judged["residuals"] if one["to"][:10] in lost]

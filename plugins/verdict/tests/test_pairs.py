@@ -51,7 +51,7 @@ def test_a_pair_that_was_not_measured_as_drawn_makes_no_exact_certificate(verdic
 
 def test_windows_of_the_wrong_providers_are_said_to_be_in_no_certificate(verdicts: Any) -> None:
     said = measured(verdicts, "swapped")
-    none = "No planned pair has two windows that count, each of the provider that was drawn for it."
+    none = "No planned pair has two windows that count, each measured on the provider drawn for it."
     assert f"  {none} 8 finished pairs left out here.\n" in said
     [found] = json.loads(verdicts("--json", "compare", "codex", "claude").ok())
     assert (found["pairs"]["evidence"], found["pairs"]["favours"]) == (None, None)

@@ -58,7 +58,7 @@ def ledger(
 
 def test_a_rate_below_zero_is_refused() -> None:
     why = rates(ledger(24, lambda _day, fresh, cached: 0.6 * fresh - 0.4 * cached)).why
-    assert why[0].startswith("cache reads would take less than nothing (-0.4")
+    assert why[0].startswith("cache reads would cost less than nothing (-0.4")
 
 
 def test_cache_reads_of_one_day_alone_have_no_rate_of_their_own() -> None:

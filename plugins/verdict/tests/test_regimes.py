@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -251,6 +252,10 @@ def test_what_is_kept_is_made_anew_if_it_is_spoilt(logs: Logs) -> None:
         assert "points used before" not in logs.verdicts("preview", "--last", "40").ok()
         logs("meters", "drift")
         assert logs.kept == [kept]
+    path.unlink()
+    os.mkfifo(path)
+    assert "points used before" not in logs.verdicts("preview", "--last", "40").ok()
+    logs("meters", "drift")
 
 
 def test_what_this_week_used_before_a_change_counts_as_past_weeks_do(

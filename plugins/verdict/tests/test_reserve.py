@@ -121,7 +121,8 @@ def counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., An
 
     module = ModuleType("toy")
     code = STATUS.replace('title="Heat"', 'title="Heat", unit="calls"')
-    exec(code.replace("used=float(u),", 'used=float(u), limit=300 if m == "heat" else None,'), module.__dict__)
+    limit = 'limit=None if m == "fuel" else 0 if "ran out" in text else 300,'
+    exec(code.replace("used=float(u),", f"used=float(u), {limit}"), module.__dict__)
     registry = Registry(plugins=[Plugin("toy", "", "tracker-toys", "1.0", lambda: module)])
     monkeypatch.setattr("tracker.hosting.registry.discover", lambda *_report: registry)
     monkeypatch.chdir(tmp_path)
@@ -135,6 +136,16 @@ def test_a_count_beside_the_capacity_meter_stops_both(counted: Any, calls: int, 
     done = counted("gate", "toy")
     assert (done.status, done.out) == (3, f"stop: toy heat: {said}\n")
     assert counted("gate", "toy", "--meter", "fuel").status == 0
+
+
+def test_a_limit_of_nothing_replaces_that_of_an_older_reading(counted: Any) -> None:
+    counted("start", "toy", "--stdin", "--captured-at", "-5m", stdin="fuel 20%\nheat 2%").ok()
+    counted("end", "toy", "--stdin", stdin="fuel 20%\nheat 3%\nran out").ok()
+    done = counted("gate", "toy", "--meter", "heat")
+    assert (done.status, done.out) == (3, "stop: toy heat: 0 % left, less than 10 %\n")
+    plan = counted("plan").ok()
+    assert "toy heat: 3 of 0 calls used" in plan
+    assert "toy verdict: STOP\n" in plan
 
 
 def test_the_table_tells_the_limit_of_a_forecast_from_that_of_a_verdict(

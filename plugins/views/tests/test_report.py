@@ -296,8 +296,8 @@ def test_nothing_recorded_is_said(program: Any) -> None:
     assert "missing" not in program("report", "--format", "md").ok()
     of_toy = Page(program("report", "--provider", "toy", "--since", "2026-01-01").ok()).text
     assert "Nothing is recorded for toy in this time. tracker start toy captures" in of_toy
-    assert "Features for each unit" not in text
-    assert "newest first" not in text
+    assert "Features per unit of capacity" not in text
+    assert "ewest first" not in text
     assert not program.root.exists()
 
 

@@ -1,4 +1,4 @@
-"""`python -m tracker.cli` is `tracker`: what lies in the folder in which it is typed is not installed."""
+"""`python -m tracker.cli` is `tracker`: what lies in the current folder does not count as installed."""
 
 import sys
 

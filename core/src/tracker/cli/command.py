@@ -148,7 +148,7 @@ class WritingCommand(Command):
         new = [] if session.dry_run else _new_windows(session, ctx.params)
         if new and sys.stdin.isatty() and sys.stderr.isatty():
             for text, _ in new:
-                # behind a question a slip is likelier
+                # a note that asks back is likelier to be about a slip
                 if not click.confirm(f"{text} Go on?", default=not text.endswith("?"), err=True):
                     raise TrackerError("Nothing was stored.")
             new = []
@@ -176,7 +176,7 @@ class WritingCommand(Command):
 
 
 def _new_windows(session: Session, given: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What to say about each named window that no record knows: a slip in an id is found at once."""
+    """The note on each named window without records: a slip in an id is found at once."""
     from tracker.windows.lanes import doubt
 
     named = given.get("window") or given.get("window_id") or given.get("windows") or ()

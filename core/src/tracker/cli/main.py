@@ -22,13 +22,13 @@ from tracker.session import Session
 from tracker.text.render import near, tell
 
 HOME = "home"  # what `tracker` alone runs, if a feature has it
-# what a full disk behind `>` gives, and alike; errors of the program's own files have their names
+# what a full disk gives after `>`, and the like; errors of the program's own files have their names
 UNPRINTABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
 UNREAD = 128 + signal.SIGPIPE  # as a shell reports a program that ended because nobody reads its pipe
 
 
 def open_streams() -> None:
-    """Give each closed standard stream an end that takes everything and gives nothing: no file may become one."""
+    """Open the null device for each closed standard stream: no file that is opened later may take its place."""
     for number in range(3):
         try:
             os.fstat(number)
@@ -42,7 +42,7 @@ def open_streams() -> None:
 
 
 def give_up_output() -> None:
-    """Let what is still to be printed vanish: no second complaint at the end of the program."""
+    """Discard what is still to be printed, so that the end of the program does not complain again."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
@@ -79,7 +79,7 @@ class Group(click.Group, SharedCommand):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         known = {name.removeprefix(self.prefix): name for name in commands() if name.startswith(self.prefix)}
-        # a command of a group that is no command itself stands with both of its words
+        # a command of a group that is not a command itself is listed with both of its words
         return [*super().list_commands(ctx), *(name for name in known if name.rpartition(" ")[0] not in known)]
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
@@ -143,7 +143,7 @@ class Root(Group):
             give_up_output()
             raise TrackerError(f"The result cannot be printed: {error.strerror}{session.outcome}") from error
         except TrackerError as error:
-            # the system failed behind a stored record, and the record stays
+            # the system failed after a record was stored, and the record stays
             if isinstance(error.__cause__, OSError) and session.outcome not in str(error):
                 error.args = (f"{str(error).removesuffix('.')}{session.outcome}",)
             raise

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 class PreviewContext(Struct):
     """What a preview block is made from.
 
-    windows: the ids that are shown, in order. records: this source's standing records in them, oldest first (of a view
-    all of its stream; none of a stream of events). events: a stream's totals, else None. features: of a view
-    the features that `complete` counts now, by provider, of each finalized window that its records name.
+    windows: the ids that are shown, in order. records: this source's standing records in them, oldest first (for a view
+    all of its stream; for a stream of events none). events: a stream's totals, else None. features: for a view, the
+    features that `complete` counts now, by finalized window in its records and provider.
     """
 
     windows: tuple[str, ...]

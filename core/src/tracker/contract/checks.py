@@ -17,9 +17,9 @@ Validator: TypeAlias = Callable[[Any, "Attribute[Any]", Any], None]
 
 
 def must_be(expected: str, test: str | type | Callable[[Any], object], *, is_optional: bool = False) -> Validator:
-    """A validator that refuses what is not of a type, fails a test or a pattern, and says what was expected.
+    """A validator that refuses a value of another type, or that fails a test or pattern, and says what was expected.
 
-    A pattern is compiled at first use: start-up does not pay for those that it does not need.
+    A pattern is compiled at its first use: start-up does not pay for unused ones.
     """
     known = f"{expected}, or None" if is_optional else expected
     passes = (lambda value: isinstance(value, test)) if isinstance(test, type) else test
@@ -41,7 +41,7 @@ def one_of(*values: str) -> Validator:
 
 
 def tuple_of(*kinds: type, distinct: str = "", outer: Any = tuple) -> Validator:
-    """Instances in a tuple, or in another sequence but a text; no two have the same value in the field `distinct`."""
+    """Instances in a tuple, or in a sequence except a text; no two have the same value in the field `distinct`."""
     expected = f"a {outer.__name__.lower()} of {' or '.join(kind.__name__ for kind in kinds)}"
     return must_be(
         f"{expected}, each {distinct} once" if distinct else expected,
@@ -55,7 +55,7 @@ def tuple_of(*kinds: type, distinct: str = "", outer: Any = tuple) -> Validator:
 
 
 def number_from(least: float, end: float = math.inf) -> Callable[[Any], object]:
-    """Whether a value is a number from there up, below `end`; infinity and NaN are none."""
+    """Whether a value is a number from there up, below `end`; infinity and NaN are not."""
     return lambda value: isinstance(value, int | float) and not isinstance(value, bool) and least <= value < end
 
 

@@ -1,4 +1,4 @@
-"""Events: what a stream of events says, checked by known keys and types, and added up; where a stream comes from."""
+"""Events: their keys and types, how they are checked and added up, and where a stream comes from."""
 
 from collections.abc import Mapping, Sequence
 from types import UnionType
@@ -14,7 +14,7 @@ class Event(TypedDict, total=False):
     """One request in a stream: a plain dict, because a million attrs instances cost more than their parsing.
 
     docs/reference/plugins.md says what each key is. An event with any other key is refused. Prompts, responses, headers
-    and keys must never stand in it.
+    and keys must never be in it.
     """
 
     ts: str | float | None
@@ -82,7 +82,7 @@ class EventTotals(Struct):
 
 @frozen(kw_only=True, slots=False, eq=False, repr=False)
 class StreamFacts(Struct):
-    """What a stream of events says in some windows: the totals, and the events outside of each window's span."""
+    """A stream of events in some windows: the totals, and how many events are outside of each window's span."""
 
     totals: EventTotals = field(validator=checks.must_be("EventTotals", EventTotals))
     notes: Sequence[str] = field(default=(), validator=checks.SENTENCES)
@@ -110,7 +110,7 @@ TYPES = {name: _types(kind) for name, kind in get_type_hints(Event).items()}
 
 
 def check_event(event: object) -> None:
-    """Refuse, by a TypeError that names it, a key that no event has or a value of a wrong type.
+    """Refuse an unknown key or a value of a wrong type, by a TypeError that names the key.
 
     Called for each of a million events: one look-up per key.
     """

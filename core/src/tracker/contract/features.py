@@ -15,10 +15,10 @@ SEVERITY = checks.one_of("error", "warning", "note")
 
 @frozen(kw_only=True, slots=False, eq=False, repr=False)
 class Check(Struct):
-    """One thing that should be true of a window: its name, whether it is, why not, and the command that mends it.
+    """One thing that should be true of a window: its name, whether it is, why not, and the command that fixes it.
 
-    state: `missing` is not there yet, `failed` says that the window cannot be relied on. distribution: of a check that
-    is not the project's own; the core sets it.
+    state: `missing` is not there yet, `failed` says that the window cannot be relied on. distribution: set by the core
+    for a check that is not the project's own.
     """
 
     name: str = field(validator=checks.LINE)
@@ -48,8 +48,8 @@ class Finding(Struct):
 class MeterReading(NamedTuple):
     """What a meter showed from `at` to `until` without a change; a tuple, because there are many.
 
-    account: a hash, None if the reading does not name it. is_scheduled: whether it was taken whether or not somebody
-    worked. client: the version of the vendor's program. limit: the whole quota of a count, if the vendor shows it.
+    account: a hash, None if the reading does not name it. is_scheduled: whether it was taken regardless of work.
+    client: the version of the vendor's program. limit: the whole quota of a count, if the vendor shows it.
     """
 
     provider: str
@@ -68,7 +68,7 @@ class MeterReading(NamedTuple):
 
 @frozen(slots=False, eq=False, repr=False)
 class MeterOutlook(Struct):
-    """What is to be expected of a meter until its reset: a line for people, and the same as JSON values."""
+    """What to expect of a meter until its reset: a line for people, and the same as JSON values."""
 
     provider: str = field(validator=checks.LINE)
     meter: str = field(validator=checks.LINE)
@@ -80,9 +80,9 @@ class MeterOutlook(Struct):
 class UsageEvent(NamedTuple):
     """One request that a `client` (its version) wrote down, at `at` in epoch seconds; a tuple: there are millions.
 
-    tokens: all but cache reads. fresh, cached: dollars at list price of those and of cache reads, None without a price.
-    prices: per token of input, cache reads, 5-minute and 1-hour cache writes, output. in_folder: of the one asked for.
-    since: of requests of which only a day's total is left, from when on; `at` is their last. account: as logged.
+    tokens: all but cache reads. fresh, cached: dollars at list price for these and for cache reads; None without a
+    price. prices: per token of input, cache reads, 5-minute and 1-hour cache writes, output. in_folder: in the one
+    asked for. since: if only a day's total is left, the day's start; `at` is the last request. account: as logged.
     """
 
     at: float
@@ -104,7 +104,7 @@ class UsageEvent(NamedTuple):
 
 @frozen(kw_only=True, slots=False, eq=False, repr=False)
 class Period(Struct):
-    """Windows, and a time unless it is None. names: the panels; empty is all. in_windows: only work in them counts."""
+    """Windows, and a time unless None. names: the panels wanted; () is all. in_windows: only work in them counts."""
 
     windows: tuple[str, ...] = ()
     since: datetime | None = None
@@ -114,7 +114,7 @@ class Period(Struct):
     in_windows: bool = False
 
     def wants(self, *names: str) -> bool:
-        """Whether one of some panels is asked for; what is not needs no work, nor an import."""
+        """Whether one of these panels is wanted; one that is not needs no work and no import."""
         return not self.names or any(name in self.names for name in names)
 
 
@@ -122,7 +122,7 @@ class Period(Struct):
 class Column(Struct):
     """A column of a panel. key: of its value in each row. title: its head, with the unit if it has one.
 
-    kind: how a value reads; `share` is a per cent of a whole, for which a terminal draws a bar. rank: a narrow view
+    kind: how a value reads; `share` is a percentage of a whole, for which a terminal draws a bar. rank: a narrow view
     leaves out the columns with the highest rank first, never those of 0. low, high: the keys of a range that is marked
     on the bar, such as what is expected.
     """
@@ -143,7 +143,7 @@ class Chart(Struct):
     is the same with time in `x`, stacked if `by` tells series apart; `steps` is a line that keeps each value until the
     next, and a band from the last one to `low` and `high` of a row without `y`; `intervals` is a dot at `y` from `low`
     to `high`. mark: a column whose true values are marked, such as resets. top: the end of the scale, such as 100 for
-    per cent. at: where a line stands across the bars, such as 1 for ratios.
+    percent. at: the value of a line across the bars, such as 1 for ratios.
     """
 
     kind: Literal["bars", "columns", "steps", "intervals"]
@@ -162,10 +162,10 @@ class Chart(Struct):
 class Panel(Struct):
     """One part of a view.
 
-    place: where it stands; small is early. headlines: sentences for the head of the view. about: what the rows are.
-    rows: values by column; None is not known. The first rows matter most: a view that is full leaves out the last ones
-    and says so. missing: what is not in the rows, a sentence each. distribution: of a panel that is not the
-    project's own; the core sets it.
+    place: its position, smallest first. headlines: sentences for the head of the view. about: what the rows are. rows:
+    values by column; None is not known. The first rows matter most: a view that is full leaves out the last ones and
+    says so. missing: what is not in the rows, a sentence each. distribution: set by the core for a panel that is not
+    the project's own.
     """
 
     name: str = field(validator=checks.TEXT)

@@ -2,7 +2,7 @@
 
 A source implements any subset of the hooks beside `source_info` and asks for any subset of their arguments, by name and
 without default values. Arguments are only ever added. A source is pure: text and values in, values out; it reads no
-clock, no file and no network. The core turns what goes wrong in one into a warning that names it.
+clock, no file and no network. If one fails, the core names it in a warning or an error.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 if TYPE_CHECKING:
-    # asking a hook must not make the classes of what others answer
+    # asking one hook must not load the classes that others return
     from tracker.contract.blocks import Block, PreviewContext
     from tracker.contract.events import Event, StreamFacts, StreamInput
     from tracker.contract.features import (
@@ -57,8 +57,8 @@ def parse_status(
     """Read one captured text: a status pane, a report, an answer of a program.
 
     text: as it came, at most 8 MB, with any line ends, colours and cursor movements. captured_at: when, in UTC; for
-    dates without a year. timezone: the zone of the text's times if it names none. scope: the declared one that the user
-    asked for; None: read it from the text. origin: the declared one that the text comes from; None: it was pasted.
+    dates without a year. timezone: the zone of times without one. scope: the declared scope that the user asked for;
+    None: find it in the text. origin: the declared origin of the text; None: it was pasted.
 
     Returns a reading whose `errors` say what could not be read. A text that is not this source's at all gives a reading
     without values that is tagged so, or None. Never a guess: an unknown label is not taken for a known one. Must not
@@ -113,12 +113,12 @@ def feature_info() -> Feature:
 
 @hookspec(firstresult=True)
 def tally(session: Session, source: Source) -> Tally | None:
-    """What adds up a provider's finalized windows, to an efficiency with interval and power."""
+    """Return what adds up a provider's finalized windows to an efficiency with interval and power."""
 
 
 @hookspec
 def window_facts(session: Session, windows: Sequence[str]) -> Mapping[tuple[str, str], Mapping[str, Value]]:
-    """Columns by (window, provider), the provider "" for what belongs to none; `W1+W2` is what these windows share."""
+    """Columns by (window, provider), provider "" for what belongs to none, `W1+W2` for what these windows share."""
 
 
 @hookspec(firstresult=True)
@@ -141,14 +141,14 @@ def handoff_section(session: Session, windows: Sequence[str]) -> Block | None:
 
 @hookspec
 def panels(session: Session, period: Period) -> Sequence[Panel]:
-    """What the feature shows of a time, as tables and charts: for the report, the board and the home screen."""
+    """What the feature shows for a period, as tables and charts: for the report, the board and the home screen."""
 
 
 @hookspec(firstresult=True)
 def show_table(
     session: Session, columns: Sequence[Column], rows: Sequence[Mapping[str, Cell]], total: bool
 ) -> bool | None:
-    """Show rows on the terminal, as wide as it is; True if this feature did. total: the last row sums up the others."""
+    """Show rows as wide as the terminal; True if this feature did. total: the last row is the sum of the others."""
 
 
 @hookspec(firstresult=True)
@@ -158,7 +158,7 @@ def show_preview(session: Session, preview: Preview) -> bool | None:
 
 @hookspec(firstresult=True)
 def show_progress(session: Session, size: int, noun: str) -> Any:
-    """What says on stderr how far long work of `size` bytes is: `advance(bytes, nouns so far)`, and at last `end()`."""
+    """Return what shows progress over `size` bytes on stderr: `advance(bytes, nouns so far)`, at the end `end()`."""
 
 
 @hookspec
@@ -173,9 +173,9 @@ def export_formats() -> Mapping[str, Callable[[Session, str, Path], int]]:
 
 @hookspec
 def command_finished(session: Session, given: Mapping[str, Any]) -> None:
-    """Called once when a writing command has stored what it is for, or came to its end; `given` are its parameters.
+    """Called once when a writing command has stored its records, or has finished; `given` are its parameters.
 
-    If a capture was stored, its lock is still held: what is appended here needs no lock of its own.
+    After a capture its lock is still held, so that appending here needs no lock.
     """
 
 
@@ -183,7 +183,7 @@ def command_finished(session: Session, given: Mapping[str, Any]) -> None:
 def undo_rows(session: Session, command_id: str, records: Sequence[Mapping[str, Any]]) -> Sequence[str]:
     """Reverse what the feature wrote outside of the journal in a command whose records are taken back.
 
-    Answers with a line about each row that was reversed. With `session.dry_run` nothing is written.
+    Returns a line about each row that was reversed. With `session.dry_run` nothing is written.
     """
 
 
@@ -196,29 +196,29 @@ def ingest_stream(session: Session, source: Source, window: str, given: StreamIn
 def stream_facts(
     session: Session, source: Source, windows: Sequence[str], spans: Mapping[str, tuple[datetime, datetime | None]]
 ) -> StreamFacts | None:
-    """What a stream of events says in some windows; spans: from when to when each window was measured."""
+    """The totals of a stream of events in some windows; spans: from when to when each window was measured."""
 
 
 @hookspec(firstresult=True)
 def meter_readings(
     session: Session, provider: str | None, since: datetime | None, hourly: bool
 ) -> Sequence[MeterReading] | None:
-    """A provider's readings from an instant on, by time; if `hourly`, each hour's highest and last: it is quick."""
+    """A provider's readings since an instant, by time; `hourly`: only each hour's highest and last, which is quick."""
 
 
 @hookspec(firstresult=True)
 def meter_sampler(session: Session, every: timedelta) -> Callable[[Session], Sequence[str]] | None:
-    """What adds meters that are due at this pace to the history, in any thread; each call answers with what failed."""
+    """Return what adds meters due at this pace to the history, in any thread; each call of it returns what failed."""
 
 
 @hookspec(firstresult=True)
 def meter_outlooks(session: Session, source: Source) -> Sequence[MeterOutlook] | None:
-    """What is to be expected of a provider's meters. It is asked by each status, so it must be quick."""
+    """What to expect of a provider's meters. Each status asks for it, so it must be quick."""
 
 
 @hookspec(firstresult=True)
 def usage_events(session: Session, since: datetime | None, folder: Path | None) -> Sequence[UsageEvent] | None:
-    """The requests in all session logs from an instant on, by their time, and days of which only totals are left."""
+    """The requests in all session logs from an instant on, by their time, and the days with only totals left."""
 
 
 @hookspec(firstresult=True)

@@ -51,7 +51,7 @@ class Meter(Struct):
 
     @property
     def field_name(self) -> str:
-        """The name under which its value stands in a record: ``weekly_pct``, ``prompts_used``."""
+        """The name of its value in a record: ``weekly_pct``, ``prompts_used``."""
         return f"{self.key}_pct" if self.unit == PERCENT else f"{self.key}_used"
 
 
@@ -88,7 +88,7 @@ class Meters(Struct):
 class Gauge(Struct):
     """A meter's value in one reading.
 
-    used: used percent, also if the vendor prints what is left, or a cumulative count; None if the label is there
+    used: used percent, even if the vendor prints what is left, or a cumulative count; None if the label is there
         without a readable value. resets: the pane's own words. reset_at: the instant that they mean, UTC.
     limit: the whole quota in the meter's unit, such as 300 prompts, if the vendor shows it.
     """
@@ -141,7 +141,7 @@ class Delta(Struct):
 
 
 def amount(value: object) -> float | int | None:
-    """A finite number from 0 up, below 10**15, whole ones as integers (-0.0 is 0); text and booleans are none."""
+    """A finite number from 0 up, below 10**15, whole ones as integers (-0.0 is 0); text and booleans give None."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < checks.LIMIT:
         return None
     return whole if (whole := int(value)) == value else value
@@ -164,7 +164,7 @@ def iso(instant: datetime) -> str:
 
 
 def instant(value: object) -> datetime | None:
-    """The instant of an ISO 8601 text with a date and a time (UTC if it names no zone); None of anything else."""
+    """The instant of an ISO 8601 text with a date and a time (UTC if it has no zone); None for anything else."""
     # fromisoformat also takes weeks, a date alone, and any character between day and time
     if not isinstance(value, str) or value[4:8:3] + value[13:14] != "--:" or value[10] not in "T ":
         return None
@@ -176,7 +176,7 @@ def instant(value: object) -> datetime | None:
 
 
 def epoch(value: object) -> float | None:
-    """Epoch seconds of a time: ISO 8601 in any precision (UTC if it names no zone), or a number of s, ms, µs or ns."""
+    """Epoch seconds of a time: ISO 8601 in any precision (UTC if it has no zone), or a number of s, ms, µs or ns."""
     try:
         if isinstance(value, str) and not value.isdecimal():
             found = datetime.fromisoformat(value.upper())
@@ -215,7 +215,7 @@ def to_parsed(reading: Reading, source: Meters) -> dict[str, Any]:
 
 
 def from_parsed(parsed: Mapping[str, Any], source: Meters, captured_at: datetime) -> Reading:
-    """The reading of a record, of any schema; values that cannot be are left out, since a file may be edited."""
+    """The reading of a record, of any schema; impossible values are left out, since a file may be edited."""
     names = {meter.key: meter.field_name for meter in source.meters}
     if source.open_meters:
         shown = {name[:-4]: name for name in parsed if name.endswith("_pct")}

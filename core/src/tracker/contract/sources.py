@@ -46,8 +46,8 @@ class Origin(Struct):
 class FileOrigin(Origin):
     """One line of a folder's newest files, such as a program's session files.
 
-    The text is the newest line that contains `marker` and of which `parse_status` makes a value. Files are read from
-    their ends, the last changed first, until none can hold a reading with a later `as_of`. If the times of change say
+    The text is the newest line that contains `marker` and that `parse_status` makes a value of. Files are read from
+    their ends, the last changed first, until none can hold a reading with a later `as_of`. If the change times tell
     nothing, as in a copied tree, the files whose names sort last are read as well.
     """
 
@@ -63,8 +63,8 @@ class FileOrigin(Origin):
 class LogOrigin(Origin):
     """The files of a folder that a source reads line by line, such as a client's session logs.
 
-    Each file is a stream of its own. A file that grew is read from the place it reached, and its events are given to
-    windows by their time. words: a line without any of these is skipped unread; if there are none, every line is read.
+    Each file is a stream of its own. A file that grew is read from where the last read ended; its events go to windows
+    by their time. words: a line without any of these is skipped unread; if there are none, every line is read.
     """
 
     folder: str = field(validator=checks.LINE)
@@ -86,9 +86,9 @@ class CommandOrigin(Origin):
 class ExchangeOrigin(Origin):
     """What a program answers over its standard input and output, one JSON object a line, as JSON-RPC does it.
 
-    The messages are sent in order; one with an ``id`` is answered before the next is sent, and what comes in between
-    is passed over. The text is the answers, a line each: those to the ids in `keep` (all if it is empty), and an
-    answer with an ``error``, which also ends the exchange.
+    The messages are sent in order; one with an ``id`` is answered before the next is sent, and anything in between is
+    ignored. The text is the answers, a line each: those to the ids in `keep` (all if it is empty), and an answer with
+    an ``error``, which also ends the exchange.
     """
 
     argv: tuple[str, ...] = field(validator=ARGV)
@@ -114,9 +114,9 @@ class HttpOrigin(Origin):
 
 @frozen(kw_only=True, slots=False, eq=False, repr=False)
 class StatusLineOrigin(Origin):
-    """What a program hands the command that writes its status row, as JSON; the last reading is kept.
+    """The JSON that a program hands to the command that writes its status row; the last reading is kept.
 
-    settings: the program's JSON settings below the folder, in which that command is named. folder: the folder; ``~`` is
+    settings: the program's JSON settings file below the folder, which names that command. folder: the folder; ``~`` is
     the home. variable: an environment variable that names another folder.
     """
 
@@ -151,7 +151,7 @@ class Demo(Struct):
 
 
 def copied(value: Any) -> Any:
-    """The value with its parts anew, each in the contract's own class."""
+    """A copy of the value and its parts, each in the contract's own class."""
     if isinstance(value, Mapping):
         return {key: copied(part) for key, part in value.items()}
     if isinstance(value, list | tuple):
@@ -189,7 +189,7 @@ class Declaration(Struct):
     name: the name of its entry point; lower-case letters, digits and single dashes.
     title: how people call it; also the title of its preview block unless the block says otherwise.
     stream: the journal file that its records go to, without ``.jsonl``; of a view, whose records others write.
-    place: where its preview block stands; small is early. Blocks of one place are ordered by title.
+    place: the position of its preview block, smallest first. Blocks of one place are ordered by title.
     """
 
     KIND: ClassVar[str | None] = None  # None if the field `kind` says it
@@ -201,7 +201,7 @@ class Declaration(Struct):
     place: int = field(default=50, validator=checks.WHOLE)
 
     def as_source(self) -> Source:
-        """A copy in the class that has the fields of every kind, which nothing that a plugin keeps can change later."""
+        """A copy in the class with the fields of every kind; nothing that a plugin keeps can change it later."""
         given = {one.name: own for one in fields(Source) if (own := getattr(self, one.name, NOTHING)) is not NOTHING}
         return Source(**copied(given | ({"kind": self.KIND} if self.KIND else {})))
 
@@ -222,7 +222,7 @@ class StatusSource(Input, Meters):
 
     meters: its gauges. open_meters: whether readings may have others, slugs in used percent.
     capacity: the key of the one meter whose delta is the provider's cost; None if it has no quota.
-    models: texts of which the name of each of its models has one, in whichever client's session logs it stands.
+    models: texts that identify its models in any client's session logs: each model's name contains one of them.
     """
 
     KIND: ClassVar[str | None] = STATUS
@@ -243,7 +243,7 @@ class ReportSource(Input):
 
 @frozen(kw_only=True, slots=False, eq=False, repr=False)
 class TelemetrySource(Input):
-    """A stream of requests, read line by line. models: of session logs, those of the client's own vendor."""
+    """A stream of requests, read line by line. models: for session logs, those of the client's own vendor."""
 
     KIND: ClassVar[str | None] = STREAM
 

@@ -1,1 +1,1 @@
-"""Plugins: found, let in, asked, and held at arm's length."""
+"""Plugins: found, admitted, asked and guarded."""

@@ -37,7 +37,7 @@ OWN_COMMANDS = {
     "complete": Command("Daily", "Finalize a window: its features, quality and outcome.", f"{PLACE}.complete:command"),
     "preview": Command("Daily", "Show what the windows delivered per unit of quota.", f"{PLACE}.preview:command"),
     "alias": Command("Records", "Capture a provider's meters: start, end, cross.", f"{PLACE}.capture:command"),
-    "ingest": Command("Records", "Take in one text or stream of any source.", f"{PLACE}.capture:ingest"),
+    "ingest": Command("Records", "Store one text or stream from any source.", f"{PLACE}.capture:ingest"),
 }
 ALSO = {"window-finalize": "complete"}  # other names
 OWN_STREAMS = frozenset(("snapshots", "windows", "anomalies"))
@@ -89,19 +89,19 @@ class Plugin:
 
     @contextmanager
     def watched(self, step: str, report: Callable[[str], object]) -> Iterator[Timer]:
-        """Run an import of it. What that changes for the process is put back and named."""
+        """Run an import of it. What this changes for the process is restored and named."""
         watch = restored(lambda changed: self.note(f"its import changed {changed}, which was put back", report))
         with guarded(self.name, step) as timer, nullcontext() if self.is_own else watch:
             yield timer
 
     def note(self, text: str, report: Callable[[str], object]) -> None:
-        """Something that is wrong with it, but costs only a part of it."""
+        """Report a fault that costs only a part of it."""
         if text not in self.notes:
             self.notes += (text,)
             report(f"plugin {self.name!r} of {self.distribution}: {text}")
 
     def leave_out(self, error: PluginError, report: Callable[[str], object]) -> None:
-        """From now on it is not there; the report says why, and how to be rid of that line."""
+        """Leave it out from now on; the report says why, and how to get rid of that line."""
         self.error = error
         if is_strict():
             raise error
@@ -190,7 +190,7 @@ def warn(text: str) -> None:
 
 
 def _share(found: list[Plugin]) -> None:
-    """Of several features that declare one name, the project's own has it, else none: not the alphabet."""
+    """If several features declare one name, the project's own has it, else none: the alphabet does not decide."""
     for part, noun in (("commands", "command {} is"), ("settings", "settings [{}] are"), ("streams", "stream {} is")):
         # each feature may have settings at the top level
         claims = [(one, name) for one in found for name in getattr(one.info, part, ()) if name]
@@ -236,7 +236,7 @@ def commands() -> dict[str, Command]:
 
 @contextmanager
 def spared(found: Plugin, step: str) -> Iterator[None]:
-    """Run a part of a feature that it can do without: what is wrong with it is said, and the rest works."""
+    """Run a part that a feature can do without: a fault in it is reported, and the rest works."""
     try:
         with found.watched(step, warn):
             yield

@@ -1,4 +1,4 @@
-"""What the import of a plugin changes for the whole process is put back and named, and it ends nothing."""
+"""What the import of a plugin changes for the whole process is restored and named, and it cannot end the process."""
 
 from __future__ import annotations
 

@@ -90,7 +90,7 @@ class Registry:
 
     @property
     def status_streams(self) -> list[str]:
-        """The streams that captures stand in."""
+        """The streams that hold captures."""
         return sorted({source.stream for source in self.sources.values() if source.kind == STATUS})
 
     @cached_property
@@ -134,7 +134,7 @@ class Registry:
 
     def _register(self, found: Plugin, name: str, kind: str | None = None) -> None:
         """Register the hooks of a plugin; if they do not fit, nothing of it stays."""
-        # pluggy inspects every attribute of what it gets, half a millisecond a module: it gets the hooks alone
+        # pluggy inspects every attribute of what it gets, half a millisecond a module: it gets only the hooks
         marked = ModuleType(name)
         try:
             for key in dir(found.module):
@@ -177,8 +177,8 @@ class Registry:
     def lost_functions(self, name: str) -> dict[str, str]:
         """Those of a source's shell functions that it does not get, with the reason.
 
-        Of several that make one, that of a distribution `tracker-NAME` has it, if its own name is `NAME` or `NAME-...`.
-        Else, or of several such, none has it: it would capture into the records of another.
+        If several make one, the source called `NAME` or `NAME-...` of a distribution `tracker-NAME` has it. If none or
+        several fit, none has it: it would capture into the records of another.
         """
         found = [one for one in self.found if one.info]
         namesakes = [one for one in found if f"{discovery.GROUP}-{one.name}-".startswith(f"{one.distribution}-")]
@@ -276,7 +276,7 @@ class Registry:
             return answer
 
     def _own_columns(self, feature: Plugin, facts: Facts) -> Facts:
-        """Without those columns that another feature gives, too: the project's own has it, else none."""
+        """The columns without those that another feature gives as well: the project's own has it, else none."""
         for name in dict.fromkeys(name for columns in facts.values() for name in columns):
             givers = self._columns.setdefault(name, {})
             givers[feature] = facts

@@ -1,4 +1,4 @@
-"""Where the journal holds which records: what is asked of the derived index."""
+"""Where the journal holds which records: the questions to the derived index."""
 
 import contextlib
 import json
@@ -20,7 +20,7 @@ Results = dict[tuple[str, str], Any]  # by window, and by provider if there are 
 
 
 class Entry(NamedTuple):
-    """A record where it stands."""
+    """A record and its place."""
 
     stream: str
     offset: int
@@ -167,7 +167,7 @@ class Index:
         return [(agent, mark) for agent, mark in found if mark is not None]
 
     def is_taken(self, window: str, lane: Sequence[str], phases: Sequence[str], at: float) -> bool:
-        """Whether a capture at an instant passes a window by that it does not name. lane: stream, provider, agent."""
+        """Whether a capture at an instant that names no window skips this one. lane: stream, provider, agent."""
         # it is another lane's, has such a phase of the provider, or all in it had ended when the lane began a newer one
         query = (
             "WITH here AS (SELECT * FROM standing WHERE window = ? AND phase IN ('before', 'after')) SELECT NOT"
@@ -240,8 +240,8 @@ class Index:
     def _rows(self, query: str, values: Iterable[Any] = (), streams: Iterable[str] | None = None) -> list[Row]:
         """Ask an index that has read these streams, by default all. A list of values is given as JSON.
 
-        One that is spoilt is rebuilt. If that does not help, the disk is full, or another process keeps the file
-        busy, one in memory answers.
+        A spoilt one is rebuilt. If that does not help, the disk is full, or another process keeps the file busy, an
+        index in memory answers.
         """
         given = [one if isinstance(one, str | int | float) else json.dumps(list(one)) for one in values]
         for attempt in range(3):
@@ -258,7 +258,7 @@ class Index:
         return []
 
     def catch_up(self, streams: Iterable[str]) -> None:
-        """Read what these streams got: before a command takes the lock, so that it reads the last lines alone then."""
+        """Read what these streams got before a command takes the lock, so that it then reads only the last lines."""
         # without any, a new directory would be answered for in memory
         if known := set(streams).intersection(self.journal.streams()):
             self._rows("", streams=known)

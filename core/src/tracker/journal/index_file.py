@@ -139,7 +139,7 @@ def rows_of(journal: Journal, stream: str, start: int, stop: int) -> Iterator[tu
         phase, parsed = record.get("phase"), record.get("parsed")
         if "tombstone" in record:
             yield "tombstone", (stream, text(record["tombstone"]), record_id(stream, line, record), named)
-        # values that belong to no window, of which a year has half a million, are no captures
+        # values without a window, half a million a year, are not captures
         elif phase in PHASES or (phase is None and named and isinstance(parsed, dict)):
             own_id, provider = record_id(stream, line, record), text(record.get("provider"))
             lane = lane_of(record) or ""

@@ -54,11 +54,11 @@ class Glance(NamedTuple):
 class Journal:
     """The append-only streams of one data directory.
 
-    warn: told what is wrong but stops nothing, perhaps several times.
+    warn: called with what is wrong but stops nothing, perhaps several times.
     fsync: flush every record to disk before `append` returns. mends: set torn last lines aside when they are found, and
     make an index if there is none; otherwise they are only left out. listeners: called with each stream that got
     something, and the records unless they came as lines, before the lock is released. stored: how many records of each
-    stream this process appended and flushed. doubtful: the streams of which it does not know.
+    stream this process appended and flushed. doubtful: the streams for which it does not know this.
     """
 
     schema_version = SCHEMA

@@ -139,7 +139,7 @@ def text(value: object) -> str:
 
 
 def check_lane(agent: str | None) -> str | None:
-    # a lane's folder stands beside files
+    # a lane's folder is beside files
     if agent and (not NAME.fullmatch(agent) or ".." in agent or agent.endswith(".json")):
         raise TrackerError(f"Invalid AGENT_ID {agent[:80]!r}. {EXPECTED}, without '..' and without '.json' at the end.")
     return agent or None

@@ -44,10 +44,10 @@ def moment(text: str, now: datetime, zone: Callable[[], tzinfo], *, is_end: bool
 
 
 def doubt(at: datetime) -> str:
-    """What to say of a local time that a clock shows twice or never, when it is turned; nothing of any other."""
+    """The note on a local time that a clock shows twice or never when it changes; empty for any other."""
     here, other = (at.replace(fold=fold).astimezone(UTC).astimezone(at.tzinfo) for fold in (at.fold, 1 - at.fold))
-    how = "twice" if here.time() == at.time() else "never"
-    what = f"the clock {how} showed {at:%H:%M} on {at:%d %b %Y}: it is taken for {here.isoformat()}"
+    how = f"showed {at:%H:%M} twice" if here.time() == at.time() else f"never showed {at:%H:%M}"
+    what = f"the clock {how} on {at:%d %b %Y}: this is read as {here.isoformat()}"
     return "" if here.utcoffset() == other.utcoffset() else f"{what}, not {other.isoformat()}"
 
 

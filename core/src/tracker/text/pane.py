@@ -21,15 +21,15 @@ MOVEMENT = r"\x1b\[[0-9;]*[@A-HJ-MPSTX`adefrsu]|\x1b[78DEMc]|\x1b\[\?(?:1049|104
 CONTROLS = r"[\x00-\x08\x0e-\x1f\x7f-\x9f]+"  # C0 and C1 without tab and line feed
 # a narrow pane wraps or cuts the address within its name
 NAME = r"(?:[\w.+%'-]{0,100}(?:[ \t│]{0,200}\r?\n[ \t│]{0,200}[\w.+%'-]{0,100}){1,4}@"
-GAP = r"(?:[ \t]+|[ \t│]{0,200}\r?\n[ \t│]{0,200})"  # a narrow pane breaks a line behind a label, too
+GAP = r"(?:[ \t]+|[ \t│]{0,200}\r?\n[ \t│]{0,200})"  # a narrow pane also breaks a line after a label
 
 
 def _narrow(found: re.Match[str]) -> str:
     return f"{found[1]}{found[2]}***{'@' if found[0].endswith('@') else ''}"
 
 
-BEGIN = r"(?:\b|(?<=%[\da-fA-F]{2})|(?<=\\u[\da-fA-F]{4}))"  # of a key, also behind an escape
-# Needles, a pattern, and what stands in its place. One of the needles is in every text that matches, in lower case.
+BEGIN = r"(?:\b|(?<=%[\da-fA-F]{2})|(?<=\\u[\da-fA-F]{4}))"  # of a key, also after an escape
+# Needles, a pattern, and its replacement. One of the needles is in every text that matches, in lower case.
 # Only then is the pattern compiled, because all of them together take 3 ms.
 Rules: TypeAlias = tuple[tuple[tuple[str, ...], str, str | Callable[[re.Match[str]], str]], ...]
 KEYS: Rules = (
@@ -42,7 +42,7 @@ KEYS: Rules = (
     ),
     # a vendor's `32 hexadecimal digits.word`, and a JSON web token
     ((".",), rf"{BEGIN}(?:[0-9a-fA-F]{{32}}\.[A-Za-z0-9]{{8,}}|eyJ[\w-]{{8,}}\.[\w-]{{8,}}(?:\.[\w-]*)?)", "***"),
-    (  # a value with digits and letters, or of capitals and small ones, behind a name that says what it is
+    (  # a value with digits and letters, or of capitals and small ones, after a name that says what it is
         ("authorization", "key", "token", "secret", "password"),
         r"(?i)((?:\bauthorization|(?:api|access|auth|secret|private)(?:[-_ ]|%5F)?(?:key|token)|[?&]key|_key|token"
         r"|secret|password)"

@@ -123,7 +123,7 @@ def near(wrong: str, known: Iterable[str]) -> str:
     if close := close or [parts[one] for one in get_close_matches(asked, parts, 1, 0.8)]:
         return f"Did you mean {close[0]}?"
     shown, more = (names, "") if len(names) <= 12 else (names[:11], f" or {len(names) - 11} more")
-    return f"Expected {'one of ' if len(names) > 1 else ''}{', '.join(shown)}{more}." if names else "There is none."
+    return f"Expected {'one of ' if len(names) > 1 else ''}{', '.join(shown)}{more}." if names else "There are none."
 
 
 def folded(text: str) -> str:

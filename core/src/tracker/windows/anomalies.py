@@ -1,8 +1,8 @@
-"""Anomalies: appended rows about captures that contradict each other. They say nothing once one of those is gone."""
+"""Anomalies: appended rows about captures that contradict each other. They are ignored once one of these is gone."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -38,9 +38,7 @@ def falls(source: Source, pair: Pair, measured: Measurement, like: Mapping[str, 
 
 def superseded(session: Session, source: Source, new: Capture, standing: Sequence[Capture]) -> list[dict[str, Any]]:
     """Rows that close the anomalies of captures which, after a new one, no longer count."""
-    known = [*standing, new]
-    pairs = (canonical(known), canonical(one for one in known if one.agent_id == new.agent_id))
-    counting = {capture.record_id for pair in pairs for capture in pair if capture}
+    counting = {capture.record_id for capture in canonical([*standing, new]) if capture}
     cause = f"superseded by the {new.phase} capture of {iso(new.captured_at)}"
     return [
         _row(new.record, closes=found.record_id, kind=found.record.get("kind"), cause=cause, by=new.record_id)
@@ -78,20 +76,20 @@ def history(
     windows: Iterable[str] | None = None,
     streams: list[str] | None = None,
     *,
-    without: str | None = None,
+    turned: Set[str] = frozenset(),
     removed: bool = False,
 ) -> list[tuple[Entry, Entry | None]]:
     """The anomalies whose records all stand, or with `removed` once did, each with the row that closed it.
 
-    A row closes an anomaly while the record stands that it names as `by`. A crash may leave either row without its
-    record: then it says nothing. streams: where the records are, if not in all that hold captures. without: a record
-    that is about to be taken back.
+    A row closes an anomaly while the record in its `by` stands. A crash may leave either row without its record: then
+    it is ignored. streams: where the records are, if not in all that hold captures. turned: records that are about to
+    be taken back, or put back.
     """
     if not (entries := list(session.index.entries(ANOMALIES, windows))):
         return []
     streams = streams or session.registry.status_streams
     ids = {one for entry in entries for one in (*about(entry), entry.record.get("by")) if isinstance(one, str)}
-    standing = session.index.standing(streams, ids) - {without}
+    standing = session.index.standing(streams, ids) ^ turned
     known = session.index.standing(streams, ids, removed=True) if removed else standing
     closed: dict[str, Entry] = {}
     for entry in entries:

@@ -18,7 +18,7 @@ from tracker.text.pane import MOVEMENT
 if TYPE_CHECKING:
     from tracker.journal.index import Index
 
-KEPT = range(100, 20_000)  # windows of which what was read is kept: few are quickly read, more are too large
+KEPT = range(100, 20_000)  # windows whose captures are kept once read: fewer are read quickly, more are too large
 AT_RESET = timedelta(minutes=5)  # how long after a reset a floored 0 is taken as nothing used
 # A delta that samples on both sides of a reset measured: its tag, and the field of the record that brings it.
 SPLIT, SPLIT_FIELD = "reset-split", "reset_split"
@@ -44,7 +44,7 @@ class Capture(NamedTuple):
 
     @property
     def order(self) -> tuple[datetime, int]:
-        """The latest wins, of two of one instant the later line."""
+        """The latest wins; of two with one instant, the later line."""
         return self.captured_at, self.offset
 
 
@@ -57,7 +57,7 @@ def read_text(
     scope: str | None = None,
     origin: str | None = None,
 ) -> Reading:
-    """The source's reading; empty and tagged where it recognises nothing."""
+    """The source's reading; empty and tagged if it recognises nothing."""
     given = {"scope": scope, "origin": origin, "timezone": zone(timezone) if timezone else session.zone}
     if not {"\x1b", "\x08"}.isdisjoint(text) and re.search(MOVEMENT, text):
         played = session.registry.first("screen_text", text=text)
@@ -114,13 +114,13 @@ class Pair(NamedTuple):
 
     @property
     def account(self) -> str | None:
-        """The account that the captures name by its hash; of two, `2 accounts`."""
+        """The hash of the captures' account; `2 accounts` if they have two."""
         named = {text(one.record.get("account")) for one in self if one is not None} - {""}
         return MIXED if len(named) > 1 else next(iter(named), None)
 
     @property
     def mixed(self) -> str | None:
-        """The tag of captures whose per cent are of two quotas. Panes and JSON have words of their own for a plan."""
+        """The tag of captures whose percentages are of two quotas. Panes and JSON have their own words for a plan."""
         records = [one.record for one in self if one is not None]
         accounts = {text(one.get("account")) for one in records} - {""}
         known = [(text(one.get("origin") or one.get("source")), one.get("parsed")) for one in records]
@@ -182,8 +182,7 @@ def measure(registry: Registry, source: Source, pair: Pair) -> Measurement:
     before, after = pair.before.reading, pair.after.reading
     answer: Delta = registry.call(source.name, "compute_delta", before=before, after=after)
     across = _across_resets(pair.before, pair.after) if SPLIT_FIELD in pair.after.record else {}
-    values: dict[str, float | None] = {}
-    errors, falls = [*before.errors, *after.errors], []
+    values, errors, falls = dict[str, float | None](), [*before.errors, *after.errors], []
     for change in answer.changes:
         key, delta, is_capacity = change.meter, change.delta, change.meter == source.capacity
         tags = [change.reason] if change.reason else ["capacity-missing"] if delta is None and is_capacity else []
@@ -191,17 +190,18 @@ def measure(registry: Registry, source: Source, pair: Pair) -> Measurement:
             continue
         if key in across:
             delta, tags = across[key], [f"{SPLIT}:{key}"]
-        elif delta is not None and delta >= 0:
+        elif delta is not None and delta >= 0 and not change.reason:
             delta = _risen(delta, meter, before, after)
             tags += [f"{CROSSED}:{key}"] if delta is None else []
-        elif fall := _fall(meter, before, after):
-            # a plugin may measure across a reset; the core's default never does
-            is_odd = is_capacity or fall.reset_at is None
-            falls += [fall] if is_odd else []
-            delta, tags = None, [FELL if is_capacity else f"{FELL}:{key}"] if is_odd else []
-            tags += [f"{CROSSED}:{key}"] if fall.reset_at else []
+        elif (why := change.reason or FELL).startswith((FELL, CROSSED)) and (fall := _fall(meter, before, after)):
+            # a plugin may measure across a reset, or have a reason of its own; the core's default never does
+            crossed = [f"{CROSSED}:{key}"] if fall.reset_at or why.startswith(CROSSED) else []
+            odd = [FELL if is_capacity else f"{FELL}:{key}"] if is_capacity or not crossed else []
+            falls += [fall] if odd else []
+            delta, tags = None, odd + crossed
         elif delta is not None:
-            raise PluginError(source.name, "compute_delta", f"Invalid delta {delta:g} of {key}. Expected 0 or more.")
+            what = f"Invalid delta {delta:g} of {key}. Expected 0 or more, and no reason."
+            raise PluginError(source.name, "compute_delta", what)
         values[meter.field_name] = amount(delta)
         errors += tags
     if capacity and capacity.field_name not in values:
@@ -213,11 +213,11 @@ def measure(registry: Registry, source: Source, pair: Pair) -> Measurement:
 
 
 def _risen(delta: float, meter: Meter, before: Reading, after: Reading) -> float | None:
-    """A delta that is the difference of two readings: None if the later one's period began behind the other reading.
+    """A delta that is the difference of two readings: None if the later one's period began after the other reading.
 
-    Vendors reset early, too. A fifth of a period is left for resets that they move on; one of 0 % begins with its first
-    use. None moves back: an earlier one is another subscription's. Of floored readings it is the delta of what they
-    stand for: 12 stands for 12 to 12.99.
+    Vendors also reset early. A fifth of a period is left for resets that they move on; a period of 0 % begins with its
+    first use. No reset moves back: an earlier one is another subscription's. For floored readings it is the delta of
+    what they stand for: 12 stands for 12 to 12.99.
     """
     old, new = (next((one for one in known.gauges if one.meter == meter.key), None) for known in (before, after))
     if not (old and new) or old.used is None or new.used is None or delta != max(round(new.used - old.used, 6), 0):
@@ -252,7 +252,7 @@ def _across_resets(before: Capture, after: Capture) -> dict[str, float]:
 
 
 def _fall(meter: Meter, before: Reading, after: Reading) -> Fall | None:
-    """A meter's fall, with the reset in between that either reading tells: the old period's end, or the new one's."""
+    """A meter's fall, with the reset in between that either reading shows: the old period's end, or the new one's."""
     old, new = before.gauge(meter.key), after.gauge(meter.key)
     start, stop = before.as_of, after.as_of
     if not (old and new and start and stop) or old.used is None or new.used is None or not fell(old.used, new.used):
@@ -282,7 +282,7 @@ def capacity_delta(source: Source, delta: object) -> float | None:
 
 
 def spans(groups: Groups) -> dict[str, Span]:
-    """From its first BEFORE to its last AFTER that count, when each window was measured; None: not ended yet."""
+    """When each window was measured: from its first BEFORE to its last AFTER that count; None: not ended yet."""
     pairs: dict[str, list[Pair]] = {}
     for (window, _), group in groups.items():
         pairs.setdefault(window, []).append(canonical(group))

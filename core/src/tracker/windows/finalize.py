@@ -33,7 +33,7 @@ def finalize(
 ) -> None:
     """Append the window's finalize row and say what it measured.
 
-    What an earlier row says and this one does not name is kept; `clear` names the fields that are emptied instead.
+    Fields of an earlier row that are not given again are kept; `clear` names those that are emptied instead.
     """
     session.index.catch_up(session.journal.streams())
     for key in [one for one in ("commit_start", "commit_end") if given.get(one)]:
@@ -115,7 +115,7 @@ def _entry(session: Session, source: Source, group: list[Capture]) -> Row:
 def _kept(
     session: Session, earlier: FinalizeRow | None, features: Mapping[str, float], given: Row, clear: Sequence[str]
 ) -> tuple[dict[str, float], Row, list[str]]:
-    """Features and fields with what the earlier row says and nothing else names or clears; and the names of that."""
+    """Features and fields, with those of the earlier row that are neither given nor cleared; and the names of these."""
     had, row, quality = (earlier.features, earlier.record, earlier.quality) if earlier else ({}, {}, None)
     cleared = {name.replace("-", "_") for name in clear}
     own = {name: f"{name.replace('-', '_')}_features" for name in (*session.registry.providers, *had)}
@@ -164,7 +164,7 @@ def _check_falls(session: Session, window: str, groups: Mapping[str, list[Captur
     for name in [name for name, entry in entries.items() if FELL in entry["errors"]][:1]:
         opened = Windows(session).open_anomalies([window])
         causes = [str(found.record.get("cause")) for found in opened if found.record.get("provider") == name]
-        # behind a reset no other AFTER measures the window, and the panes were right
+        # after a reset no other AFTER measures the window, and the panes were right
         is_crossed = any(tag.startswith(CROSSED) for tag in entries[name]["errors"])
         place = f"--window {window}{lane_option(session, groups[name][-1].agent_id)}"
         again = f"Capture again with `tracker end {name} --stdin {place}`, or remove"

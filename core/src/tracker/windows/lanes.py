@@ -20,7 +20,7 @@ ZEROTH, TIMED = "W0-00", re.compile(r"H\d{8}-\d{4}")  # what the first window fo
 
 
 def doubt(index: "Index", window: str, given: Mapping[str, Any]) -> tuple[str, str] | None:
-    """What to say about a window that no record knows, and its cure; None for the first, and the next of a capture."""
+    """The note on a window without records, and its cure; None for the first, and for the next of a capture."""
     known = [] if index.knows(window) else index.newest_windows(1000)
     if not known or ({"captured_at", "stale_ok"} & given.keys() and window in map(next_window, known)):
         return None
@@ -38,7 +38,7 @@ def next_window(window: str) -> str:
 
 
 def stamped_notes(notes: str | None, lane: str | None) -> str | None:
-    """The caller's notes with the lane behind them, addresses redacted."""
+    """The caller's notes, addresses redacted, then the lane."""
     return "; ".join([*([redact(notes)] if notes else []), *([f"AGENT_ID={lane}"] if lane else [])]) or None
 
 
@@ -88,7 +88,7 @@ class LaneFile(NamedTuple):
 
 
 def keep_states(session: Session, stream: str, records: Iterable[Mapping[str, Any]]) -> None:
-    """Write the files that follow from records which were just appended."""
+    """Write the state files that follow from records that were just appended."""
     changed = set()
     for record in records:
         if "phase" in record or "tombstone" in record:

@@ -1,4 +1,4 @@
-"""What a capture says: the records as JSON, or one line with the values below; anomalies, tags and captures nearby."""
+"""A capture's output: the records as JSON, or one line with the values below; anomalies, tags and captures nearby."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from tracker.session import Session
     from tracker.windows.window import Addition, CaptureRequest
 
-OLD = timedelta(minutes=15)  # a reading that is older is told
-# of a reset that is over, a pane of which every reset is over or cannot be
+OLD = timedelta(minutes=15)  # a reading that is older gets a note
+# of a reset that has passed, of a pane whose resets have all passed or are implausible
 OVER, STALE = "reset-over", "stale-data"
-# of the tags that no source declares
+# for the tags that no source declares
 MEANINGS = {
     TOO_FAR: "this reset is not within one period of its meter, so it is left out; the pane may be old",
     OVER: "this reset had passed when the pane was captured; if the meter was used since, the pane is old",
@@ -96,7 +96,7 @@ def _values(session: Session, request: CaptureRequest, moved: Mapping[str, float
 
 
 def _notes(session: Session, request: CaptureRequest, added: Addition) -> Iterator[str]:
-    """What a capture changes for those that stand already. Each may be intended."""
+    """What a capture changes for earlier ones. Each may be intended."""
     source, taken, agent, phase = request.source, request.captured_at, session.lane, added.record["phase"]
     name, word, is_after = source.name, phase.upper(), phase == "after"
     lane, clock, index = lane_option(session, agent), Clock(session.now, session.zone), session.index
@@ -105,14 +105,14 @@ def _notes(session: Session, request: CaptureRequest, added: Addition) -> Iterat
     pair = canonical(one for one in added.standing if one.agent_id == agent)
     if (seen := request.reading.as_of) and (age := taken - seen) > OLD:
         yield f"its numbers are from {clock.at(seen)}, {span(age)} older than this {word}"
-    if not is_after and pair.after and taken > pair.after.captured_at:
+    if not is_after and pair.after and taken > pair.after.captured_at and added.pair.before in (None, *added.standing):
         state = ", which is finalized" if is_finalized(index, added.window) else ""
         yield (
             f"this BEFORE is later than the AFTER of {clock.at(pair.after.captured_at)} in {added.window}{state}, so it"
             f" does not count until an AFTER follows: `tracker end {name} --stdin {place}`, or {delete} it back"
         )
     elif (counted := pair[is_after]) and counted.captured_at <= taken:
-        yield f"this replaces the {word} of {clock.at(counted.captured_at)}; {delete} it back"
+        yield f"this replaces the {word} of {clock.at(counted.captured_at)}; {delete} this one back"
     elif counted:
         yield f"the {word} of {clock.at(counted.captured_at)} counts, not this one; {delete} that one back"
     before = added.pair.before if is_after and request.text and not any(added.moved.values()) else None
@@ -138,7 +138,7 @@ def _notes(session: Session, request: CaptureRequest, added: Addition) -> Iterat
 
 
 def _warn_of_lacks(session: Session, source: Source, added: Addition) -> None:
-    """Say which of a pair lack the meter of capacity, and what helps; once of a plan that showed none for a week."""
+    """Warn of captures in a pair without the capacity meter, with the cure; once if the plan had none for a week."""
     name, meter = source.name, source.capacity_meter
     for one in reversed(added.pair.lacking(meter)):
         assert meter is not None

@@ -1,7 +1,7 @@
 """What is recorded about windows, as features read it and add to it."""
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from datetime import datetime
 from functools import cached_property, partial
 from itertools import islice
@@ -194,7 +194,7 @@ class Windows:
         return spans(self.captures(windows) if groups is None else groups)
 
     def no_window(self, window: str) -> TrackerError:
-        """What to say of a window that has no records. All names are read for the error alone."""
+        """The error for a window without records. All names are read only for it."""
         known = self.session.index.windows()
         what = near(window, known) if known else f"{self.session.root} holds no windows."
         return TrackerError(f"Unknown window {window!r}. {what}")
@@ -208,9 +208,9 @@ class Windows:
         """Every anomaly, each with the row that closed it."""
         return history(self.session, windows, removed=True)
 
-    def open_anomalies(self, windows: Iterable[str] | None = None, *, without: str | None = None) -> "list[Entry]":
-        """The anomalies that nothing closed and whose records stand. without: one that is about to be taken back."""
-        return [entry for entry, closed in history(self.session, windows, without=without) if closed is None]
+    def open_anomalies(self, windows: Iterable[str] | None = None, *, turned: Set[str] = frozenset()) -> "list[Entry]":
+        """The anomalies that nothing closed and whose records stand. turned: about to be taken back, or put back."""
+        return [entry for entry, closed in history(self.session, windows, turned=turned) if closed is None]
 
     def falls(self, source: Source, pair: Pair, like: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Anomalies of the meters that fell between two captures, as rows that are like another record."""
@@ -226,8 +226,8 @@ class Windows:
     # --- records whose plugin is missing
 
     def missing_plugins(self, windows: Iterable[str] | None = None) -> list[Absent]:
-        """The sources that are recorded and that no plugin reads, by name."""
-        # in their order: what stands together is read together
+        """The recorded sources that no plugin reads, by name."""
+        # in their order: records that lie together are read together
         wanted, registry = None if windows is None else list(windows), self.session.registry
         known = registry.sources.keys()
         found = dict.fromkeys(self._strangers(None if wanted is None else set(wanted)))
@@ -257,7 +257,7 @@ class Windows:
                 for mark in index.strangers(stream, known):
                     if windows is None or mark.window in windows:
                         yield mark.provider, stream, mark.phase
-                # events stand in a stream of their source's own
+                # events are in a stream of their source's own
                 first = None if stream in own else next(index.entries(stream, windows), None)
                 if first is not None and (name := text(first.record.get("provider"))) not in {"", *known}:
                     yield name, stream, None

@@ -1,4 +1,4 @@
-"""What windows say together: the sums of each provider, open windows, reports against meters."""
+"""Joint figures of windows: the sums of each provider, open windows, reports against meters."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -19,10 +19,10 @@ FIGURES = ("n", "features", "capacity", "efficiency", "ci", "ci_kind", "power") 
 
 
 class Estimate(Protocol):
-    """What a provider's windows say together; figures that cost much to compute are computed when they are read.
+    """The joint figures of a provider's windows; those that cost much are computed when they are read.
 
     n: the windows that count. efficiency: features per unit of capacity.
-    ci: its interval at 95 %; ci_kind: where the spread comes from. power: that of telling a difference from nothing.
+    ci: its interval at 95 %; ci_kind: where the spread comes from. power: that of telling a difference from none.
     """
 
     @property
@@ -58,7 +58,7 @@ class Tally(Protocol):
         """Add the windows of another one."""
 
     def total(self, account: str = "") -> "ProviderFigures":
-        """What they say together. account: the one that they were measured on, if there are several."""
+        """Their joint figures. account: the one that they were measured on, if there are several."""
 
 
 class Totals:
@@ -105,7 +105,7 @@ class ProviderFigures(NamedTuple):
     """A provider over the finalized windows that are shown.
 
     excluded: windows left out, with the reason. stale: windows whose captures changed after they were finalized.
-    account: the one that the windows were measured on, if others have windows, too.
+    account: the one that the windows were measured on, if others have windows as well.
     """
 
     source: Source
@@ -151,7 +151,7 @@ class OpenFigures(NamedTuple):
 
 
 class Tallies:
-    """Figures of every provider that finalized windows name, of several accounts apart.
+    """Figures of every provider in finalized windows, separate for each account.
 
     is_alone: of one window. is_plain: as bare sums, without the feature that knows better.
     """

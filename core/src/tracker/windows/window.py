@@ -70,7 +70,7 @@ class Addition(NamedTuple):
 
 
 def store(session: Session, request: CaptureRequest) -> list[Row]:
-    """Check the rules, append under the lock, say what was stored; with `--dry-run` all but that. Gives the records."""
+    """Check the rules, append under the lock, say what was stored; `--dry-run` appends nothing. Returns the records."""
     source, request = request.source, _checked(session, request)
     with nullcontext() if session.dry_run else session.journal.lock():
         place = session, source, session.lane, request.captured_at
@@ -90,7 +90,7 @@ def store(session: Session, request: CaptureRequest) -> list[Row]:
 
 
 def _checked(session: Session, request: CaptureRequest) -> CaptureRequest:
-    """The request with what is stored of its text and reading; refused if that says nothing, or is of another time."""
+    """The request with its text and reading as stored; refused if these hold no value, or are from another time."""
     source, reading, force = request.source, request.reading, request.force
     if not force and not has_value(source, reading):
         raise _no_value(session, request)
@@ -113,15 +113,15 @@ def window_of(session: Session, source: Source, lane: str | None, at: datetime, 
     marks = [one for stream in streams for _, one in index.lanes(stream, [lane])]
     # it joins the window that another provider began in this lane since
     opened = [one for one in marks if one.phase == "before" and one.at > (newest.at if newest else 0)]
-    # a provider's first one is where the lane is, and a lane's where others are: ids may be of this machine alone
+    # a provider begins where the lane is, and a lane where others are: ids may exist on this machine only
     begun = opened or ([] if newest else marks or [one for stream in streams for _, one in index.lanes(stream)])
     first = max(begun, key=lambda one: one.at).window if begun else next_window(newest.window if newest else ZEROTH)
-    # the BEFORE of one that was never ended is not replaced by the way
+    # the BEFORE of one that was never ended is not replaced in passing
     return _free(session, source, lane, at, first, *PHASES)
 
 
 def _free(session: Session, source: Source, lane: str | None, at: datetime, window: str, *kept: str) -> str:
-    """The window, or the first behind it where a capture counts and replaces no kept phase: one of a time is over."""
+    """The window, or the first after it in which a capture counts and replaces no kept phase: a timed one is over."""
     index, own, kept = session.index, (source.stream, source.name, lane or ""), kept or ("after",)
     while TIMED.fullmatch(window) or is_finalized(index, window) or index.is_taken(window, own, kept, at.timestamp()):
         window = next_window(window)
@@ -129,10 +129,10 @@ def _free(session: Session, source: Source, lane: str | None, at: datetime, wind
 
 
 def add(session: Session, request: CaptureRequest, window: str, phase: str | None) -> Addition:
-    """What a reading adds, by the rules for what stands already; without a phase it is a report's."""
+    """What a reading adds to a window, by the rules for its captures; without a phase it is a report's."""
     source, at = request.source, request.captured_at
     standing = captures(session.index, {source.name: source}, [window]).get((window, source.name), [])
-    # `compute_delta` needs the instant; the place is behind every line of the journal
+    # `compute_delta` needs the instant; its place is after every line of the journal
     reading = evolve(request.reading, as_of=request.reading.as_of or at)
     new = Capture("", window, phase, at, session.lane, 2**63, request.details, reading)
     befores = [one for one in standing if one.phase == "before"]
@@ -141,7 +141,7 @@ def add(session: Session, request: CaptureRequest, window: str, phase: str | Non
         left = session.index.left_open(source.stream, session.lane, source.name, session.index.unfinalized())
         hint = f" {near(window, [one.window for one in left])}" if left else ""
         start = f"`tracker start {source.name} --stdin --window {window}{lane_option(session, session.lane)}`"
-        raise TrackerError(f"{window} has no {source.name} BEFORE.{hint} Capture it with {start}. Nothing was stored.")
+        raise TrackerError(f"{window} has no {source.name} BEFORE.{hint} Capture one with {start}. Nothing was stored.")
     broken = list(_broken_rules(session, request, new, standing, before))
     for rule in broken:
         if not request.force and (rule.kind != LATE_AFTER or rule.kind not in (request.notes or "")):
@@ -226,20 +226,20 @@ def has_value(source: Source, reading: Reading) -> bool:
 
 
 def dated(request: CaptureRequest, buffer: timedelta) -> Reading:
-    """The reading without resets that cannot be, or say nothing of now. A pane of such alone is refused, or tagged."""
+    """The reading without resets that are implausible or out of date. A pane with only those is refused, or tagged."""
     source, reading, seen = request.source, request.reading, request.reading.as_of or request.captured_at
     resets = {gauge.meter: gauge.reset_at for gauge in reading.gauges if gauge.reset_at is not None}
     # each lies at most one window of its meter ahead
     longest = {name: meter.longest for name in resets if (meter := source.meter(name)) and meter.longest}
     far = {name for name, reset in resets.items() if reset - seen > longest.get(name, YEAR) + SLACK}
-    # in the buffer vendors show the old reset, and of an idle meter until it is used
+    # in the buffer vendors show the old reset, and for an idle meter until it is used
     over = {name for name, reset in resets.items() if reset <= seen - buffer}
     is_old = bool(resets) and (far | over).issuperset(longest or resets)  # any time is a reset of an unknown meter
     if is_old and not request.force:
         # a day without a year is read as the next such day, which may be the one of a year later
         age = max(seen - one + (YEAR if one - seen > YEAR / 2 else timedelta(0)) for one in resets.values())
         fits = f", by {span(age)} or more" if (is_past := age >= timedelta(0)) else ": its resets do not fit that time"
-        # what was read by itself has a time of its own, and no option for it
+        # an automatic reading has a time of its own, and no option for it
         dating = "" if request.origin == "automation" else " give the right time of this one with --captured-at,"
         what = f"This {source.name} pane is {'older than' if is_past else 'not from'} {seen:%Y-%m-%d %H:%M} UTC{fits}."
         raise TrackerError(f"{what} Capture a new one,{dating} or store it as it is with --force. Nothing was stored.")
@@ -251,7 +251,7 @@ def dated(request: CaptureRequest, buffer: timedelta) -> Reading:
 
 
 def reset_before(session: Session, source: Source, reading: Reading, at: datetime) -> datetime | None:
-    """The latest reset in whose buffer an instant lies, by the reading and by what stands."""
+    """The latest reset in whose buffer an instant lies, by the reading and the stored captures."""
     start = at - timedelta(minutes=session.config.buffer_minutes)
     stored = session.index.resets(source.stream, source.name, start.timestamp(), at.timestamp())
     here = [one.reset_at for one in reading.gauges if one.reset_at is not None and start < one.reset_at <= at]
@@ -259,16 +259,16 @@ def reset_before(session: Session, source: Source, reading: Reading, at: datetim
 
 
 def _no_value(session: Session, request: CaptureRequest) -> TrackerError:
-    """A text without any value: why, and whose it looks like."""
+    """The error for a text without any value: why, and whose it looks like."""
     source, tags = request.source, request.reading.errors or ("insufficient-data",)
     kinds = dict.fromkeys(kind for tag in tags if (kind := tag.partition(":")[0]) in source.tags)
-    # a cause that stands before it says more than that there is no value
+    # a cause before it says more than that there is no value
     why = "; ".join(source.tags[kind] for kind in kinds if kind != "insufficient-data" or kind == tags[0])
     if is_empty := request.text is not None and not request.text.strip():
         why = "nothing was piped or pasted"
     elif request.text is not None and (owner := _owner(session, request, request.text)):
         verb = "ingest" if owner.kind == "report" else "end" if request.phases == ("after",) else "start"
-        why = f"this looks like {owner.name}'s, which `tracker {verb} {owner.name}` takes"
+        why = f"it looks like {owner.name}'s, so use `tracker {verb} {owner.name}`"
     what = f"This text holds no {source.name} reading ({', '.join(tags)}){f': {why}' if why else ''}."
     return TrackerError(f"{what} Nothing was stored.{'' if is_empty else ' Use --force to store it with its tags.'}")
 
@@ -287,7 +287,7 @@ def _owner(session: Session, request: CaptureRequest, text: str) -> Source | Non
 
 
 def _nothing_open(session: Session, source: Source, last: str | None) -> TrackerError:
-    """An AFTER that finds no open window: which one of this lane, or of another, it may belong to."""
+    """The error for an AFTER without an open window: which one, of this lane or another, it may belong to."""
     name, lane, index = source.name, session.lane, session.index
     begun = canonical(captures(index, {name: source}, [last]).get((last, name), ())).before if last else None
     ends = [(lane, last, "has its AFTER", "corrects it")] if begun and not is_finalized(index, begun.window) else []
@@ -330,7 +330,7 @@ def _record(session: Session, request: CaptureRequest, new: Capture, before: Cap
 
 
 def git_id(name: str) -> str | None:
-    """The id of a name in the repository here, of git's empty tree before a first commit. git gets no key, no net."""
+    """The id of a name in the repository here; of git's empty tree before a first commit. git gets no key, no net."""
     import os
     import subprocess
 

@@ -27,7 +27,7 @@ ValueSpan: TypeAlias = tuple[float, float, float]
 
 
 class Row(NamedTuple):
-    """What the history's outline says of a value: its account if it is named, and the mark of its reading if not."""
+    """A value in the history's outline: its account if it is named, and otherwise the mark of its reading."""
 
     account: str | None
     reset: float
@@ -39,7 +39,7 @@ class Row(NamedTuple):
 
 
 class Period(NamedTuple):
-    """What was seen of a period of the capacity meter. seen: from when to when each value; marks: of its readings."""
+    """What was seen of a period of the capacity meter. seen: each value's first and last time; marks: its readings'."""
 
     account: str | None
     reset: float
@@ -47,10 +47,10 @@ class Period(NamedTuple):
     marks: frozenset[str]
 
     def runs_beside(self, other: Period, length: float, now: float) -> bool:
-        """Whether an account of its own has it: it went on in a later one, of such a length, which then began earlier.
+        """Whether it belongs to another account: the earlier period went on after the later one had begun.
 
-        A vendor may also move a reset; then the earlier period is seen no more, which is known when it is over. Or a
-        pane of another machine is read in a wrong zone; then the one goes on with what the other one shows.
+        A vendor may also move a reset: then the earlier period is no longer seen, which is known when it is over. Or a
+        pane of another machine was read in a wrong zone: then one period goes on with what the other one shows.
         """
         one, later = sorted((self, other), key=lambda period: period.reset)
         begin = later.reset - length + HOUR

@@ -69,7 +69,7 @@ def undo_rows(session: Session, records: Sequence[Mapping[str, Any]]) -> Sequenc
         from tracker_capture.session_files import forget
 
         forget(session)
-    return [*said, "the next `tracker sync` reads all session files that still exist again"]
+    return [*said, "the next `tracker sync` rereads all session files that still exist"]
 
 
 @hookimpl

@@ -216,7 +216,8 @@ def _dump(found: Outline) -> bytes:
 def _load(session: Session, path: Path) -> Outline:
     """The kept outline; an empty one if the file is of another stream or was edited."""
     try:
-        version, mark, pages, series, removals, corrections, masks = orjson.loads(path.read_bytes())
+        content = path.read_bytes() if path.is_file() else b""
+        version, mark, pages, series, removals, corrections, masks = orjson.loads(content)
         if version != VERSION or mark != _mark(session, mark[0]) or session.journal.size(STREAM) < mark[0]:
             return Outline()
         peaks = {tuple(key): own for *key, own in series}

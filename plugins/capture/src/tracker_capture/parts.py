@@ -77,7 +77,7 @@ def _sum(
             if behind - max(old.until, begin) > limit and not is_covered:
                 raise TrackerError(
                     f"{source.name} has no reading within {span(limit)} before the reset of {meter.key} at"
-                    f" {said(behind)}; the last one is of {said(old.until)} and shows {compact(old.used)}%."
+                    f" {said(behind)}; the last one is from {said(old.until)} and shows {compact(old.used)}%."
                     " Use --stale-ok to take it. Nothing was stored."
                 )
             total += max(0.0, used - base)

@@ -33,7 +33,7 @@ OLDEST = timedelta(days=8)
 
 # Why a window's tokens are not known, as in `tracker windows`: what is counted, and the reason.
 UNKNOWN = {
-    "lost_sessions": ("session", "since only daily totals are left of {}"),
+    "lost_sessions": ("session", "since only daily totals of {} are left"),
     "accounts": ("account", "since the requests belong to {}"),
 }
 # Commits, requests and totals of days, readings, moments.
@@ -356,7 +356,7 @@ def _at_once(one: Proposal) -> str:
         times = f"--from {iso(one.start)} --to {iso(one.end)}"
         options = "".join(f" --provider {name}" for name in names)
         return f", or store it now with `tracker windows add {one.window} {times}{options}`."
-    needs = "It takes a reading before the first request and one after the last (`tracker capture PROVIDER --sample`)."
+    needs = "It needs a reading before the first request and one after the last (`tracker capture PROVIDER --sample`)."
     return f". Its capacity is not known: {_why(one)}. {needs}"
 
 

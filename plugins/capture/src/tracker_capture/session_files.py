@@ -34,6 +34,7 @@ FIRST = datetime(2000, 1, 1, tzinfo=UTC)
 # Bytes from which several processes read.
 PARALLEL = 1 << 25
 Reader = Callable[[int], bytes]
+Times = list[datetime]
 
 
 class Unreadable(Exception):
@@ -58,7 +59,7 @@ class FileReadings(NamedTuple):
     wrong: the times of readings by a wrong clock. over: how many show only what was used before a reset.
     """
 
-    mark: list[int] | None = None
+    mark: list[Any] | None = None
     number: int = 0
     samples: Sequence[readings.Sample] = ()
     wrong: Sequence[datetime] = ()
@@ -189,11 +190,9 @@ def _gain(path: str, mark: Any) -> int:
 def _known(mark: Any, about: os.stat_result) -> tuple[int, bool]:
     """How far a file was read, and whether a line before may name the owner of what follows."""
     match mark:
-        case [int(known), inode, is_owned] if inode == about.st_ino:
-            return known, bool(is_owned)
-        # an older version did not note the owner
-        case [int(known), inode, *_] if inode == about.st_ino:
-            return known, True
+        # older versions had numbers here, and took what a fork copied for its own
+        case [int(known), inode, bool(is_owned)] if inode == about.st_ino:
+            return known, is_owned
     return 0, False
 
 
@@ -226,7 +225,7 @@ def _name(path: str) -> str:
 def _load(path: Path) -> dict[str, Any]:
     """The size and the inode of each file that was read, by its name here."""
     try:
-        return Journal.decode(path.read_bytes()) or {}
+        return Journal.decode(path.read_bytes() if path.is_file() else b"") or {}
     except OSError:
         return {}
 
@@ -245,14 +244,18 @@ def _gained(job: Job) -> FileReadings:
         start = known if known < about.st_size and not is_packed else 0
         changed = datetime.fromtimestamp(about.st_mtime, UTC)
         found: list[readings.Sample] = []
-        wrong, over = list[datetime](), list[datetime]()
-        end, is_owned = start, is_owned and job.origin.owner is not None and start > 0
+        wrong, over, copied = Times(), Times(), Times()
+        end, is_owned, last = start, is_owned and start > 0, ""
         for stop, lines, has_owner in _texts(file, start, job.origin, is_packed=is_packed, is_owned=is_owned):
-            found += _samples(job, lines, changed, wrong, over)
-            end, is_owned = stop, has_owner
+            found += _samples(job, lines, changed, wrong, over, copied)
+            end, is_owned, last = stop, has_owner, lines[-1] if lines else last
         found = _without_bursts(found)
+        if is_owned and last:
+            # the next run reads from the start only if it matters whose the readings are
+            one, other = _readings(job, [last, last[last.rfind("\n") + 1 :]], changed)
+            is_owned = one != other or (other is not None and other.as_of in copied[-1:])
         # for a compressed file its own size: its lines are always read from the first one on
-        mark = [about.st_size if is_packed else end, about.st_ino, *([int(is_owned)] if job.origin.owner else [])]
+        mark = [about.st_size if is_packed else end, about.st_ino, is_owned]
         return FileReadings(mark, len(found), _ends_of_runs(found), wrong, len(over))
     except ImportError:
         needed = Registry.installation("zstandard")
@@ -266,7 +269,7 @@ def _gained(job: Job) -> FileReadings:
 def _texts(
     file: int, start: int, origin: FileOrigin, *, is_packed: bool, is_owned: bool
 ) -> Iterator[tuple[int, list[str], bool]]:
-    """For each chunk, the end of its whole lines, and those with the marker, each after its owner's line.
+    """For each chunk, the end of its whole lines, and those with the marker, each after its owner's lines.
 
     is_owned: whether there may be an owner's line before the start. The last value is whether there was one.
     """
@@ -277,16 +280,16 @@ def _texts(
             return
         # the owner's line may come before what the file gained
         start = 0
-    owner = ""
+    owners: list[str] = []  # the first one and the last
     markers = [origin.marker, origin.owner] if origin.owner else [origin.marker]
     for stop, lines in _batches(file, start, markers, is_packed=is_packed):
         texts = []
         for line in lines:
             if origin.marker in line:
-                texts.append(owner + line)
+                texts.append("\n".join((*owners, line)))
             else:
-                owner = line + "\n"
-        yield stop, texts, bool(owner)
+                owners = [*owners[:1], line]
+        yield stop, texts, bool(owners)
 
 
 def _unpacked(file: BinaryIO) -> Reader:
@@ -331,21 +334,22 @@ def _marked(block: bytes, stop: int, markers: Sequence[bytes]) -> list[bytes]:
 
 
 def _samples(
-    job: Job, lines: Sequence[str], changed: datetime, wrong: list[datetime], over: list[datetime]
+    job: Job, lines: Sequence[str], changed: datetime, wrong: Times, over: Times, copied: Times
 ) -> Iterator[readings.Sample]:
     """The readings of some lines, except those without a time, or with a wrong one."""
     session, behind = job.session, readings.lag(job.session)
     for reading in _readings(job, lines, changed):
-        if isinstance(reading, Reading) and reading.as_of is not None:
-            if not FIRST <= reading.as_of <= session.now + readings.FUTURE:
-                wrong.append(reading.as_of)
-                continue
-            sample = readings.sample_of(job.source, reading, session.now, job.origin.name, behind)
-            if sample is not None:
+        if isinstance(reading, Reading) and (at := reading.as_of) is not None:
+            # what is written at once with a copy is one, too
+            if not reading.gauges or (copied and abs(at - copied[-1]) <= BURST):
+                copied.append(at)
+            elif not FIRST <= at <= session.now + readings.FUTURE:
+                wrong.append(at)
+            elif sample := readings.sample_of(job.source, reading, session.now, job.origin.name, behind):
                 yield sample
             elif resets := [one.reset_at for one in reading.gauges if one.used and one.reset_at]:
                 # else they are too far ahead
-                (over if max(resets) <= reading.as_of else wrong).append(reading.as_of)
+                (over if max(resets) <= at else wrong).append(at)
 
 
 def _readings(job: Job, lines: Sequence[str], changed: datetime) -> list[Reading | None]:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
+from shlex import quote
 
 from attrs import evolve, frozen
 
@@ -100,7 +101,7 @@ def _from_stdin(session: Session, options: Options) -> Answer:
 
 def _from_origins(session: Session, options: Options) -> Answer:
     """The first usable answer; with `wait` once the buffer is over and an origin is ready."""
-    source, origins = options.source, _origins(options)
+    source, origins = options.source, _origins(session, options)
     usable = partial(_usable, session, options)
     for tries_left in reversed(range(RETRIES if options.wait else 1)):
         _wait_for_buffer(session, options, Reading())
@@ -109,7 +110,7 @@ def _from_origins(session: Session, options: Options) -> Answer:
         except NoAnswer as error:
             if error.is_lasting or not tries_left:
                 raise TrackerError(
-                    f"{error} Nothing was stored. Pipe a pane to `tracker capture {source.name} --from {STDIN}`."
+                    f"{error} Nothing was stored. Pipe a pane to {_by_hand(session, options)}."
                 ) from error
             pause = seconds_in(RETRY, RETRY_SECONDS)
             session.warn(f"{error} Asking again every {pause:g} s.")
@@ -132,13 +133,19 @@ def _wait_for_buffer(session: Session, options: Options, reading: Reading) -> bo
     return True
 
 
-def _origins(options: Options) -> Sequence[Origin]:
+def _origins(session: Session, options: Options) -> Sequence[Origin]:
     source = options.source
     if options.origin is None and not source.origins:
-        raise TrackerError(
-            f"{source.name} has no origin to read. Pipe its pane to `tracker capture {source.name} --from {STDIN}`."
-        )
+        raise TrackerError(f"{source.name} has no origin to read. Pipe its pane to {_by_hand(session, options)}.")
     return named(source, options.origin, STDIN)
+
+
+def _by_hand(session: Session, options: Options) -> str:
+    """The command that takes a pane for the same phase, window and lane."""
+    phase = "cross" if len(options.phases) > 1 else options.phases[0]
+    place = "" if options.window is None else f" --window {quote(options.window)}"
+    lane = "" if session.agent is None else f" --agent {quote(session.agent)}"
+    return f"`tracker capture {options.source.name} --phase {phase}{place} --from {STDIN}{lane}`"
 
 
 def _usable(session: Session, options: Options, answer: Answer) -> Answer:

@@ -200,7 +200,7 @@ def _json(path: Path) -> dict[str, Any]:
     import orjson
 
     try:
-        found = orjson.loads(path.read_bytes())
+        found = orjson.loads(path.read_bytes() if path.is_file() else b"")
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}

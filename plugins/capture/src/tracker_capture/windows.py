@@ -253,7 +253,7 @@ def _nearest(source: Source, ends: Sequence[End], limit: timedelta) -> End:
         # times are said to the minute
         away = span(found.distance) if span(found.distance) != span(limit) else f"just over {span(limit)}"
         raise TrackerError(
-            f"{source.name} has no reading within {span(limit)} of {said(found.wanted)}; the nearest is of"
+            f"{source.name} has no reading within {span(limit)} of {said(found.wanted)}; the nearest is from"
             f" {said(found.at)}, {away} away. Use --stale-ok to take it. Nothing was stored."
         )
     return found

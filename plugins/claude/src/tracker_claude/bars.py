@@ -6,11 +6,11 @@ import re
 from bisect import bisect_left
 
 FRAMES = re.compile("[─-▟⎿]+")  # rules, boxes, bars, and the elbow before a command's result
-# what is left of a bar where the terminal, or the file, had no such characters
+# what is left of a bar if the terminal, or the file, had no such characters
 OTHER = re.compile(r"^[^\S\n]*[#=*~_?■\ufffd]+(?=[^\S\n]+<?[0-9]{1,3}(?:\.[0-9]+)?%|[^\S\n]*$)", re.MULTILINE)
 EIGHTHS = "▏▎▍▌▋▊▉█"  # a cell is full in eight steps
 RULE = re.compile("[▔─]+")
-WIDE = 20  # a shorter rule is none of a pane's
+WIDE = 20  # a shorter rule is not a pane's
 PERCENT_BEHIND = re.compile(r"(?P<gap>[ \u00a0]*)(?=<?[0-9]{1,3}(?:\.[0-9]+)?%)")
 MARGINS = (4, 2)  # columns beside a bar that stands on a line of its own: since 2.1.330, and before
 NARROW = 64  # columns; only a pane of fewer has its bars on lines of their own
@@ -50,7 +50,7 @@ def marked(text: str) -> str:
 
 
 def _width(text: str, bar: re.Match[str], widest: int = 0) -> int:
-    """The cells of a bar with a number behind it, 0 without one: those of the widest, since blanks may be lost."""
+    """The cells of a bar with a number after it, 0 without one: those of the widest, since blanks may be lost."""
     behind = PERCENT_BEHIND.match(text, bar.end())
     if behind is None:
         return 0
@@ -72,7 +72,7 @@ def _rules(text: str) -> list[tuple[int, int]]:
 
 
 def _stands_alone(text: str, bar: re.Match[str]) -> bool:
-    """Whether the bar begins its line, and no other one stands right above or below it."""
+    """Whether the bar begins its line, with no other bar right above or below it."""
     line = text.rfind("\n", max(0, bar.start() - ABOVE), bar.start()) + 1
     if not line and bar.start() > ABOVE:
         return False

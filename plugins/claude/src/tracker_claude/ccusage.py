@@ -55,7 +55,7 @@ def parse_status(text: str, scope: str | None) -> Reading:
 
 @hookimpl
 def render_preview_block(context: PreviewContext) -> Block | None:
-    """The newest report of each scope; of two of one instant the later record."""
+    """The newest report of each scope; of two with one instant, the later record."""
     newest: dict[str, Mapping[str, Any]] = {}
     for record in sorted(context.records, key=lambda record: instant(record.get("captured_at")) or NEVER):
         parsed = record.get("parsed")

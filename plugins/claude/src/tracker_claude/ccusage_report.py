@@ -25,7 +25,7 @@ import orjson
 
 from tracker.api import JSON, Reading, amount, count, instant
 
-Object: TypeAlias = "dict[str, Any]"  # a JSON object of which nothing is known
+Object: TypeAlias = "dict[str, Any]"  # a JSON object with nothing known about it
 Tags: TypeAlias = "dict[str, None]"  # in order, each once
 
 AGENT = "claude"
@@ -116,7 +116,7 @@ def _rows(payload: Object, scope: str | None) -> tuple[str, list[Object]]:
 def _is_own(row: Object) -> bool:
     """Whether a row that names no agent has the shape of Claude Code's: a block, or a period with a list of models.
 
-    Reports of OpenCode and others have that shape, too: their sessions have no time, and most of them other models.
+    Reports of OpenCode and others also have that shape: their sessions have no time, and most of them other models.
     """
     if isinstance(row.get("tokenCounts"), dict):
         return True
@@ -210,7 +210,7 @@ def _figure(row: Object, name: str, tags: Tags) -> float | None:
 
 
 def _is_unpriced(row: Object) -> bool:
-    """Whether ccusage had no price for a model of the row. Blocks do not say so: of those a cost of 0 for tokens."""
+    """Whether ccusage had no price for a model of the row. Blocks do not say so: there it is a cost of 0 for tokens."""
     if isinstance(row.get("tokenCounts"), dict):
         return not row.get("costUSD") and bool(row.get("totalTokens"))
     models = row.get("modelBreakdowns")

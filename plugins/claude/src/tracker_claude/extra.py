@@ -20,7 +20,7 @@ PATTERNS = {
 
 
 def from_pane(body: str) -> dict[str, JSON]:
-    """The group of a pane's section: `enabled`, `used_pct`, `spent`, `limit`, `unlimited`, `resets`, where printed."""
+    """The group of a pane's section: `enabled`, `used_pct`, `spent`, `limit`, `unlimited`, `resets`, if printed."""
     found = consume(body, PATTERNS)
     spent, when = found.get("spent"), found.get("resets") or found.get("date")
     group: dict[str, JSON] = {

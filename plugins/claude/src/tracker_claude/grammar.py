@@ -19,7 +19,7 @@ RESETS = rf"[Rr]\s*{loose('esets')}(?![a-z])"
 def consume(body: str, patterns: Mapping[str, re.Pattern[str]], place: int = 0) -> dict[str, re.Match[str]]:
     """What stands at the beginning of a section's body, or from a place on, in any order and each at most once.
 
-    It ends with the first thing that no pattern knows, so that a section which lost its percentage never takes that of
+    It ends at the first thing that no pattern matches, so that a section which lost its percentage never takes that of
     an unknown section below it.
     """
     found: dict[str, re.Match[str]] = {}

@@ -57,7 +57,7 @@ def parse_status(text: str) -> Reading:
 
 @hookimpl
 def render_preview_block(context: PreviewContext) -> Block | None:
-    """The newest record, in one row; of two of one instant the later one."""
+    """The newest record, in one row; of two with one instant, the later one."""
     if not context.records:
         return None
     from tracker_claude.monitor_output import FIGURES
@@ -68,7 +68,7 @@ def render_preview_block(context: PreviewContext) -> Block | None:
 
 
 def _fields(record: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A record's figures; what one of schema 1.0.0 (it has no id) lacks is read from the output, if it kept that."""
+    """A record's figures; if one of schema 1.0.0 (it has no id) lacks some, they are read from its output, if kept."""
     parsed, text = record.get("parsed"), record.get("raw_text")
     fields = parsed if isinstance(parsed, Mapping) else {}
     if "record_id" in record or not isinstance(text, str):

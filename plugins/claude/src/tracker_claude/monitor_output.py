@@ -1,6 +1,6 @@
 """Read claude-monitor's live screen, its `key=value` lines and its JSON into flat figures.
 
-The figures, None where the output lacks them:
+The figures, None if the output lacks them:
 
     token_usage_pct           used percent of the 5-hour limit
     tokens_used, token_limit  tokens of the 5-hour window (input and output), and what the tool takes for its limit
@@ -25,7 +25,7 @@ import orjson
 from tracker.api import JSON, Reading, amount, count, instant, percent, plain_text
 
 Raw: TypeAlias = "dict[str, Any]"  # a value per figure as the output has it, nothing known of it
-LINE_LIMIT = 500  # longer lines are none of a screen's; it bounds the work of the patterns
+LINE_LIMIT = 500  # longer lines are not a screen's; it bounds the work of the patterns
 WHOLE = re.compile(r"[0-9]{1,15}|[1-9][0-9]{0,2}(,[0-9]{3}){1,4}")  # 0,123 is a fraction of another language
 DECIMAL = re.compile(rf"(?:{WHOLE.pattern})(\.[0-9]{{1,20}})?([eE][+-]?[0-9]{{1,2}})?")
 WORD = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}")
@@ -42,7 +42,7 @@ def instant_text(value: object) -> str | None:
 
 
 class Figure(NamedTuple):
-    """How an honest value is told, and where the one-shot output has it."""
+    """How an honest value is recognized, and where the one-shot output has it."""
 
     honest: Callable[[object], JSON]
     paths: tuple[str, ...]
@@ -105,7 +105,7 @@ def _read_json(text: str) -> Reading:
 
 
 def _at(payload: Any, path: str) -> Any:
-    """What stands at a dotted path; the wrong thing itself, where something else than an object is on the way."""
+    """The value at a dotted path; if something on the way is not an object, that thing itself."""
     for key in path.split("."):
         if payload is None:
             return None
@@ -128,7 +128,7 @@ def _one_shot(found: Mapping[str, Any]) -> Raw:
 
 
 def _last_output(found: Iterable[tuple[str, Raw]]) -> tuple[Raw, bool]:
-    """The values of the last output, which begins where a label comes again, and whether there were others."""
+    """The values of the last output, which begins where a label is repeated, and whether there were others."""
     seen: set[str] = set()
     raw: Raw = {}
     trimmed = False
@@ -179,7 +179,7 @@ def _reading(raw: Raw, about: Mapping[str, Any], trimmed: bool = False) -> Readi
 
 
 def number(text: str, whole: bool) -> float | str:
-    """The number that a text prints the English way; the text itself where it prints none.
+    """The number that a text prints the English way; the text itself if it prints none.
 
     `1.234` is not a whole number, since a tool in another language may mean a thousand.
     """

@@ -1,4 +1,4 @@
-"""Where Claude Code tells its meters, and the commands that print figures of others."""
+"""Where Claude Code shows its meters, and the commands of other programs that print figures."""
 
 from __future__ import annotations
 

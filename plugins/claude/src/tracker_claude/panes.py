@@ -1,4 +1,4 @@
-"""Claude Code's `/usage` panes and the output of its print mode: the last one of a paste, and what it says."""
+"""Claude Code's `/usage` panes and the output of its print mode: the last one of a paste, and its reading."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PRINTED = loose("You are currently using your")  # ... subscription, or overages
 # A command and the card under it, or the first line of a card or of the print mode without its command
 CARD = r"Set\w*:?\s+Sta\w*\s+Co"  # narrow cards cut these words: `Setting Status  Config`
 START = re.compile(
-    # other programs have a `/status`, too
+    # other programs also have a `/status`
     rf"^[^\S\n]*(?:(?:[>❯][^\S\n]*)?/(?:usage[^\S\n]*$|status(?=[\s─-▟]*{CARD}))"
     rf"|{CARD}"
     rf"|{PRINTED})",
@@ -70,7 +70,7 @@ def read(text: str, captured_at: datetime, timezone: tzinfo) -> Reading:
 
 
 def _is_beside(text: str) -> bool:
-    """Whether another pane stands at the side of the last one, from its first percentage to the last."""
+    """Whether another pane is beside the last one, from its first percentage to the last."""
     begin = max((found.start() for found in START.finditer(text)), default=0)
     places = [found.start() for found in PERCENT.finditer(text, begin)]
     lines = text[text.rfind("\n", 0, places[0]) + 1 : text.find("\n", places[-1])] if places else ""
@@ -109,7 +109,7 @@ def _prints_zones(pane: str, shown: Sequence[Section]) -> bool:
 
 
 def _cut(when: resets.When | None, zones: bool) -> bool:
-    """Whether words that nothing ends lost some: `Nov 2`, or the zone in a pane that prints zones.
+    """Whether words with nothing after them were cut off: `Nov 2`, or the zone in a pane that prints zones.
 
     Number panes of every version print zones. Only in lines that someone picked out of a pane, and in none of which a
     zone stands, is a time at the end taken for the whole of it.

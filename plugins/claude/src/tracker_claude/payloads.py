@@ -34,7 +34,7 @@ def read(text: str) -> Reading | None:
 
 
 def _reading(payload: Mapping[str, Any], *, is_last: bool) -> Reading:
-    """Percentages are as exact as they come, where panes print the floor. is_last: there were others before."""
+    """Percentages are as exact as they come; panes print the floor. is_last: there were others before."""
     found = mapping(payload.get("rate_limits")) or payload
     gauges, several = gauges_of([*_named(found), *listed(found.get("limits"))])
     errors = tags(gauges, several)
@@ -68,7 +68,7 @@ def listed(limits: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 
 def gauges_of(found: Iterable[tuple[str, Mapping[str, Any]]]) -> tuple[dict[str, Gauge], set[str]]:
-    """One gauge of each key, and the keys of several with different values, of which none counts."""
+    """One gauge per key, and the keys with several different values, none of which counts."""
     gauges: dict[str, Gauge] = {}
     several = set[str]()
     for key, window in found:
@@ -82,7 +82,7 @@ def gauges_of(found: Iterable[tuple[str, Mapping[str, Any]]]) -> tuple[dict[str,
 
 
 def tags(gauges: Mapping[str, Gauge], several: Collection[str]) -> list[str]:
-    """What cannot be read: values, of which several differ, and resets."""
+    """The tags of what cannot be read: values, those that differ, and resets."""
     missing = [key for key, gauge in gauges.items() if gauge.used is None]
     unread = [key for key, gauge in gauges.items() if gauge.resets and gauge.reset_at is None]
     values = (f"{'limit-ambiguous' if key in several else 'section-missing'}:{key}" for key in missing)

@@ -33,7 +33,7 @@ class When(NamedTuple):
 
 
 def read(found: re.Match[str]) -> When:
-    """What a match of `WHEN` says; no more than its words where they name no possible time."""
+    """What a match of `WHEN` says; only its words if they name no possible time."""
     part = {name: "".join((text or "").split()) for name, text in found.groupdict().items()}
     hour, minute = int(part["hour"]), int(part["minute"] or 0)
     if not (1 <= hour <= 12 and minute < 60 and (not part["month"] or part["month"] in MONTHS)):
@@ -88,7 +88,7 @@ def _days(when: When, today: date) -> list[date]:
 
 
 def _moments(day: date, clock: time, zone: tzinfo) -> Iterator[datetime]:
-    """When clocks in the zone show that time: once, twice where they are set back, never where they skip it."""
+    """When clocks in the zone show that time: once, twice if they are set back, never if they skip it."""
     found = {datetime.combine(day, clock.replace(fold=fold), zone).astimezone(UTC) for fold in (0, 1)}
     yield from (moment for moment in sorted(found) if moment.astimezone(zone).time() == clock)
 

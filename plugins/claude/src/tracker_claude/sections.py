@@ -1,4 +1,4 @@
-"""The sections of one `/usage` pane, or the lines of its print mode: a title, and what stands under it."""
+"""The sections of one `/usage` pane, or the lines of its print mode: a title, and what is under it."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ MOST = 100  # sections that are read, the last ones: a bound for hostile input
 class Section(NamedTuple):
     """One window, or extra usage.
 
-    key: the meter; None for extra usage, and where the name cannot be read. used: None if it was cut off. open:
+    key: the meter; None for extra usage, or if the name cannot be read. used: None if it was cut off. open:
     it is the last one, and neither a blank line nor the percentage ends its reset, which may have been cut.
     contradicted: its bar shows another value than its number. unread: it names a reset in some other form.
     """

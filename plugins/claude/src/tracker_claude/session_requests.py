@@ -29,7 +29,7 @@ OTHERS = frozenset(("user", "system", "progress", "attachment", "summary", "resu
 OTHERS |= frozenset(("queue-operation", "api-request", "api-request-shape", "api-request-blob", "last-prompt"))
 MOST_NAMES, LONGEST = 20, 40  # of what is unknown in a file
 KINDS = ("assistant", "cost-state", "session-owner")
-SHOWN = ("input_tokens", "output_tokens", "inputTokens", "outputTokens")  # what tells a usage, whatever its name is
+SHOWN = ("input_tokens", "output_tokens", "inputTokens", "outputTokens")  # what marks a usage, whatever its name is
 _WORDS = tuple(word.encode() for word in WORDS)
 SYNTHETIC = "<synthetic>"
 USUAL = (None, "standard")  # speeds
@@ -78,7 +78,7 @@ def requests(line: bytes, scratch: dict[str, Any]) -> list[Event]:
 
 
 def _unfit(line: bytes, scratch: dict[str, Any]) -> Row | None:
-    """The row of a line with fields of other types than expected; None if it is of no kind that counts."""
+    """The row of a line with fields of other types than expected; None if its kind does not count."""
     row = _loaded(line)
     if row.get("type") not in KINDS:
         _note_row(row, scratch)
@@ -289,7 +289,7 @@ def _has_tokens(value: object, depth: int = 4) -> bool:
 
 
 def _note_tokens(usage: object, scratch: dict[str, Any], *, is_copy: bool) -> None:
-    """Note tokens of an unknown kind, if this is not the copy of another row."""
+    """Note tokens of an unknown kind, unless this is the copy of another row."""
     if not isinstance(usage, dict):
         return
     odd = {name: usage[name] for name in usage.keys() - FIELDS}

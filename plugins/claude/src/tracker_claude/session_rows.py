@@ -16,7 +16,7 @@ from tracker.api import Rejected
 Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, lt=2**53)] | None
 Text: TypeAlias = str | None
 Kind = TypeVar("Kind", bound=msgspec.Struct)
-# The fields stand in the order of Claude's own rows: msgspec looks first for the one behind the last that it found.
+# The fields are in the order of Claude's own rows: msgspec looks first for the one after the last that it found.
 
 
 class CacheWrites(msgspec.Struct, gc=False, forbid_unknown_fields=True):
@@ -37,7 +37,7 @@ class Details(msgspec.Struct, gc=False):
 
 
 class Usage(msgspec.Struct, gc=False, forbid_unknown_fields=True):
-    """The tokens of an answer; `iterations` are those of other models. An unknown field may hold tokens, too."""
+    """The tokens of an answer; `iterations` are those of other models. An unknown field may also hold tokens."""
 
     input_tokens: Count = None
     cache_creation_input_tokens: Count = None
@@ -108,7 +108,7 @@ FIELDS, WRITTEN = frozenset(Usage.__struct_fields__), frozenset(CacheWrites.__st
 
 
 def fitted(value: dict[str, Any], kind: type[Kind]) -> Kind:
-    """An object that `decode` refuses, or that stood in a field of any type."""
+    """An object that `decode` refuses, or from a field of any type."""
     try:
         return msgspec.convert(_fitting(value, kind), kind)
     except msgspec.ValidationError:

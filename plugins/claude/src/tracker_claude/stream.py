@@ -28,7 +28,7 @@ UNIFIED = payloads.NAMED | {"seven_day_opus": "opus", "seven_day_sonnet": "sonne
 
 @define
 class _Rows:
-    """What the rows told, the last of each."""
+    """What the rows said, the last of each kind."""
 
     report: Mapping[str, Any] | None = None
     text: str | None = None

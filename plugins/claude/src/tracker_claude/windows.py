@@ -41,5 +41,5 @@ def weekly_key(scope: str) -> str | None:
 
 
 def length(key: str) -> timedelta:
-    """After which time the vendor resets that meter."""
+    """The length of that meter's window, after which the vendor resets it."""
     return FIVE_HOURS if key == SESSION else WEEK

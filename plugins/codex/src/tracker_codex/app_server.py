@@ -20,7 +20,7 @@ AGENT_VERSION = re.compile(r"/([0-9]+\.[0-9]+\.[0-9]+[\w.+-]*)")
 
 
 def read(text: str) -> Reading | None:
-    """The reading of the last answer with limits; None where nothing in the text is an answer of the app-server."""
+    """The reading of the last answer with limits; None if nothing in the text is an answer of the app-server."""
     answers = [message for message in _messages(text) if "result" in message or "error" in message]
     for message in reversed(answers):
         result = backend.mapping(message.get("result"))

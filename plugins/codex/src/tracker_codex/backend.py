@@ -46,7 +46,7 @@ _FLAT = {place: {f"{place}_used_percent", f"{place}_window_minutes", f"{place}_r
 
 
 def fields(limits: Mapping[str, Any]) -> dict[str, JSON]:
-    """Plan and credits, where the account has any."""
+    """Plan and credits, if the account has any."""
     found: dict[str, JSON] = {}
     if plan := text(_either(limits, "plan_type", "planType")):
         found["plan"] = plan
@@ -71,7 +71,7 @@ def _balance(value: object) -> float | int | None:
 
 
 def _gauge(key: str, used: float | None, window: Mapping[str, Any], as_of: datetime | None) -> Gauge:
-    """A gauge; a reset that is there and names no instant is kept as it stands."""
+    """A gauge; a reset that names no instant is kept as it is."""
     said = _either(window, "resets_at", "resetsAt")
     reset_at = _after(as_of, window.get("resets_in_seconds")) if said is None else _after(EPOCH, said)
     is_kept = reset_at is None and isinstance(said, int | float | str) and not isinstance(said, bool)

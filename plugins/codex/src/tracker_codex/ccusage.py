@@ -73,7 +73,7 @@ def parse_status(text: str, scope: str | None) -> Reading:
 
 @hookimpl
 def render_preview_block(context: PreviewContext) -> Block | None:
-    """The newest report of each scope; of two of one instant the later record."""
+    """The newest report of each scope; of two with one instant, the later record."""
     newest: dict[str, Mapping[str, Any]] = {}
     for record in sorted(context.records, key=lambda record: instant(record.get("captured_at")) or NEVER):
         fields = _fields(record)
@@ -83,7 +83,7 @@ def render_preview_block(context: PreviewContext) -> Block | None:
 
 
 def _fields(record: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A record's figures; what one of schema 1.0.0 (it has no id) lacks is read from the report, if it kept that."""
+    """A record's figures; if one of schema 1.0.0 (it has no id) lacks some, they are read from its report, if kept."""
     parsed, text = record.get("parsed"), record.get("raw_text")
     fields = parsed if isinstance(parsed, Mapping) else {}
     if "record_id" in record or not isinstance(text, str):

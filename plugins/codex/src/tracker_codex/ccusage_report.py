@@ -28,7 +28,7 @@ import orjson
 
 from tracker.api import JSON, Reading, amount, count, instant, percent
 
-Object: TypeAlias = "dict[str, Any]"  # a JSON object of which nothing is known
+Object: TypeAlias = "dict[str, Any]"  # a JSON object with nothing known about it
 Tags: TypeAlias = "dict[str, None]"  # in order, each once
 
 

@@ -1,4 +1,4 @@
-"""What a pane says beside its limits: version, model, plan, account, context."""
+"""The fields of a pane other than its limits: version, model, plan, account, context."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ def _amount(text: str) -> float:
 
 
 class Limits:
-    """The limits of a pane: walks down its lines, and knows whose rows follow.
+    """The limits of a pane: walks down its lines and tracks whose rows follow.
 
     The version decides where the word behind a percent was cut off.
     """
@@ -69,7 +69,7 @@ class Limits:
         self.sheet, self.text, self.version = sheet, sheet.compact, version
         self.bucket: str | None = None  # the main one
         self.lost = False  # no heading says whose rows follow
-        self.open = True  # a line without a label belongs to what stands above it; else it begins a name
+        self.open = True  # a line without a label belongs to what is above it; else it begins a name
         self.skipped = False  # a line below the first row, or a row
         self.rows: dict[str, Limit] = {}  # the first of each key
         self.credits: float | str | None = None
@@ -107,10 +107,10 @@ class Limits:
         return place
 
     def _named(self, place: int, end: int) -> int:
-        """A label with a name before it: a bucket's heading, its only row, or a limit that is not known."""
+        """A label with a name before it: a bucket's heading, its only row, or an unknown limit."""
         starts = [start for start, _whole in self.sheet.breaks(place, end)]
         for start in starts:
-            if known := KNOWN.match(self.text, start):  # the name stands on lines of its own
+            if known := KNOWN.match(self.text, start):  # the name is on lines of its own
                 if self.open:
                     return place
                 if self.sheet.is_cut(start):  # a heading that the box cut off, so whose?
@@ -218,7 +218,7 @@ class Limits:
         return "left" if self.version >= LEFT_SINCE else "used"
 
     def _reset(self, at: int) -> tuple[str | None, re.Match[str] | None, int]:
-        """The reset's words, its time where they name one, and where it ends."""
+        """The reset's words, its time if they name one, and where it ends."""
         reset = RESET.match(self.text, at) or CUT_RESET.match(self.text, at)
         if reset is None or not self._intact(*reset.span()):
             return None, None, at
@@ -232,13 +232,13 @@ class Limits:
         return resets.words(reset), reset, reset.end()
 
     def _unread(self, at: int) -> re.Match[str] | None:
-        """A reset of a form that is not known; not one of the known form that was cut off."""
+        """A reset of an unknown form; not one of the known form that was cut off."""
         found = UNREAD.match(self.text, at, self.sheet.line_end(at))
         if found or RESET.match(self.text, at) or not (found := WRAPPED.match(self.text, at)):
             return found
         return found if self._intact(*found.span()) and self.sheet.ends_line(found.end()) else None
 
     def _intact(self, begin: int, end: int) -> bool:
-        """Whether no line break inside a number can be the end of one text and the begin of another."""
+        """Whether no line break inside a number can be the end of one text and the beginning of another."""
         breaks = self.sheet.breaks(begin, end)
         return all(whole or not TOKEN.fullmatch(self.text, start - 1, start + 1) for start, whole in breaks)

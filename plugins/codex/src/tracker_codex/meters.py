@@ -23,7 +23,7 @@ METERS = (
 )
 KEYS = {meter.key for meter in METERS}
 WINDOWS = {meter.window: meter.key for meter in METERS if isinstance(meter.window, timedelta)}
-TOLERANCE = timedelta(minutes=3)  # backends sent 299 and 10079 minutes, too; Codex's own labels allow three minutes
+TOLERANCE = timedelta(minutes=3)  # backends also sent 299 and 10079 minutes; Codex's own labels allow three minutes
 
 LONGEST, SHORT = 40, 31  # characters of a bucket in a key, and of one that is cut
 INSUFFICIENT = "insufficient-data"
@@ -54,7 +54,7 @@ def slug(name: str) -> str:
 
 
 def key_of(bucket: str | None, meter: str) -> str:
-    """A meter's key: of the main bucket (None) its own, of another with the bucket's slug before it."""
+    """A meter's key: for the main bucket (None) its own, for another with the bucket's slug before it."""
     if bucket is None:
         return meter
     return foreign(f"{slug(bucket)}_{meter}")
@@ -85,8 +85,8 @@ def reading(
 ) -> Reading:
     """A reading of one gauge of each meter, tagged with what has no value; `causes` say why none has one.
 
-    Of two with different values none counts. Words of a reset that name no instant are tagged if they have a number:
-    `soon` is all that Codex says.
+    If two have different values, none counts. A reset's words that name no instant are tagged if they have a number:
+    without one, Codex prints only `soon`.
     """
     first: dict[str, Gauge] = {}
     several = dict[str, None]()

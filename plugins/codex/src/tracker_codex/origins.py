@@ -12,8 +12,8 @@ ORIGINS = (
         folder="~/.codex",
         pattern="sessions/*/*/*/rollout-*.jsonl",
         marker='_percent"',  # in an event's limits whatever its version; not where they are null
-        # in the first line of a fork or a subagent, which tells from when its parent's events are copied
-        owner='"forked_from_id":"',
+        # in the first line, and in the parent's that a fork copied behind it, which tell whose events follow at once
+        owner='"session_meta"',
         cure="send Codex a message, which begins a session file",
         seconds=5,
     ),

@@ -92,7 +92,7 @@ class Sheet:
 
     @property
     def is_beside(self) -> bool:
-        """Whether another pane stands at the side of this one, from its head to its last limit."""
+        """Whether another pane is beside this one, from its head to its last limit."""
         last = max((at for at, line in enumerate(self.lines) if "limit:" in line), default=-1)
         return any(BESIDE.search(line) for line in self.lines[self._head : last + 1])
 
@@ -111,7 +111,7 @@ class Sheet:
         return self.starts_line(place) or self._places[place] - self._places[place - 1] > 1
 
     def line_after(self, place: int) -> int:
-        """The number of the first line that starts at `place` or behind it."""
+        """The number of the first line that starts at `place` or after it."""
         return bisect_right(self.starts, place - 1)
 
     def breaks(self, begin: int, end: int) -> Iterator[tuple[int, bool]]:
@@ -128,12 +128,12 @@ class Sheet:
         return place in self._line_starts
 
     def line_end(self, place: int) -> int:
-        """Where the line ends that `place` is on or ends."""
+        """The end of the line that `place` is on, or that ends there."""
         following = self.line_after(place)
         return self.starts[following] if following < len(self.starts) else len(self.compact)
 
     def ends_line(self, place: int) -> bool:
-        """Whether nothing stands on the line from `place` on but what is in parentheses."""
+        """Whether the line from `place` on has nothing outside of parentheses."""
         return place >= len(self.compact) or self.starts_line(place) or self.compact[place] == "("
 
 

@@ -1,4 +1,4 @@
-"""What is not known in a file: newer clients write what nobody has seen yet."""
+"""The unknown parts of a file: newer clients write what nobody has seen yet."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tracker_codex.session_rows import Row, Usage
 from tracker_codex.session_threads import note_first
 
 MOST_NAMES, LONGEST = 20, 40  # of what is unknown in a file
-SHOWN = ("input_tokens", "output_tokens", "inputTokens", "outputTokens")  # what tells a usage, whatever its name is
+SHOWN = ("input_tokens", "output_tokens", "inputTokens", "outputTokens")  # what marks a usage, whatever its name is
 RECORD = "token_usage_record"
 NAMELESS = "rows of type {} without known tokens"
 

@@ -159,7 +159,7 @@ def _begin(thread: str | None, payload: Mapping[str, Any], row: Row, scratch: di
 
 
 def _pulse(row: Row, scratch: dict[str, Any]) -> None:
-    """Notice where the copied history ends: behind the first gap. A fork may go on copying."""
+    """Notice where the copied history ends: after the first gap. A fork may go on copying."""
     at, before = epoch(row.timestamp), scratch["burst"]
     gap = BURST_SECONDS if scratch["is_fork"] else COPY_SECONDS
     if at is not None and before is not None and at - before > gap:
@@ -293,7 +293,7 @@ def _is_early(early: Sequence[Any], usage: Numbers, payload: Payload, row: Row, 
 
 
 def _counted(payload: Payload, row: Row, scratch: dict[str, Any]) -> list[Event]:
-    """What a running total grew by; of a response that has a record, it is known already."""
+    """How much a running total grew; for a response with a record this is known already."""
     limits, info = payload.rate_limits, payload.info
     if limits is not None:
         scratch["plan"] = text(limits.plan_type) or scratch.get("plan")
@@ -345,7 +345,7 @@ def _doubt(scratch: Mapping[str, Any], *, is_first: bool) -> str | None:
 
 
 def _base(total: Numbers | None, last: Numbers | None, row: Row, scratch: Mapping[str, Any]) -> str:
-    """What tells a `token_count` from others, whatever stands before it: the total, which grows but for a reset."""
+    """What tells a `token_count` from others, whatever comes before it: the total, which grows except at a reset."""
     shown = [scratch.get("resets", 0), *((epoch(row.timestamp),) if total is None else (total[0], total[3]))]
     return ".".join(map(str, shown if last is None else (*shown, last[0], last[3])))
 

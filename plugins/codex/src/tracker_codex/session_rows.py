@@ -1,6 +1,6 @@
 """The rows of a session file that say what was used: msgspec reads them, and makes no objects of anything else.
 
-It checks types as it reads. Of a line that it refuses `unchecked` makes the same objects, with the values as they are.
+It checks types as it reads. For a line that it refuses, `unchecked` makes the same objects with the values as they are.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from tracker.api import Rejected
 LARGEST = 2**53
 Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, lt=LARGEST)]
 Numbers: TypeAlias = "list[int]"  # input with caches, read, written, output, reasoning
-# The fields stand in the order of Codex's own rows: msgspec looks first for the one behind the last that it found.
+# The fields are in the order of Codex's own rows: msgspec looks first for the one after the last that it found.
 
 
 class Usage(msgspec.Struct, gc=False, forbid_unknown_fields=True):
-    """The tokens of a response, or of all until then. An unknown field may hold tokens, too."""
+    """The tokens of a response, or of all until then. An unknown field may also hold tokens."""
 
     input_tokens: Count = 0
     cached_input_tokens: Count = 0

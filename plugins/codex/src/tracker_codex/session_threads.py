@@ -1,4 +1,4 @@
-"""Whose requests a file's records are, and of when, where its lines do not say it.
+"""Whose requests a file's records are, and from when, if its lines do not say so.
 
 Where its own first line is lost, the copied first line of its parent is taken for it, as a legacy fork has one behind
 its own. That copy and those of what the parent had used have the fork's time; the file's own requests come later, and
@@ -26,7 +26,7 @@ def note_named(meta: Mapping[str, Any], scratch: dict[str, Any]) -> None:
 
 
 def _named(meta: Mapping[str, Any]) -> Iterator[str]:
-    """The thread of a `session_meta`, and those that it is of."""
+    """The thread of a `session_meta`, and the threads that it comes from."""
     about = [*_parts(meta), meta.get("history_base")]
     yield from (one[name] for one in about if isinstance(one, dict) for name in NAMES if text(one.get(name)))
 
@@ -69,7 +69,7 @@ def spawner(meta: Mapping[str, Any]) -> str | None:
 def look_for_copies(parent: str | None, row: Row, scratch: dict[str, Any]) -> bool:
     """Look for copies behind a subagent's first line, or that of its parent, which follow it within milliseconds.
 
-    Whole seconds leave it open, and then a request counts. Returned is whether copies may follow.
+    Whole seconds leave it open, and then a request counts. Returns whether copies may follow.
     """
     at, stamp = epoch(row.timestamp), row.timestamp
     is_exact = "." in stamp if isinstance(stamp, str) else at is not None and (stamp != at or at % 1 > 0)
@@ -81,7 +81,7 @@ def look_for_copies(parent: str | None, row: Row, scratch: dict[str, Any]) -> bo
 
 
 def is_older(row: Row, scratch: Mapping[str, Any]) -> bool:
-    """Whether a row of a subagent's file is of before it began: a copy, written with the file's first line."""
+    """Whether a row of a subagent's file is from before it began: a copy, written with the file's first line."""
     if not scratch.get("is_subagent"):
         return False
     at, first = epoch(row.timestamp), scratch["forked"]

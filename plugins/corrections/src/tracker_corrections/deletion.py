@@ -11,13 +11,11 @@ import click
 
 from tracker.api import Source, redact
 from tracker.kernel import Capture, Session, TrackerError, Windows, canonical, plural, stamp, value
-from tracker_corrections.anomaly_rows import ANOMALIES, closed_again, closing, texts
+from tracker_corrections.anomaly_rows import ANOMALIES, closing, settled, texts, warn_raised
 
 Row = dict[str, Any]
 # for a capture that the finalize row was measured with
 USED = "finalized with it"
-# the fields that identify an anomaly
-SAME = ("kind", "provider", "meter", "records")
 
 
 def take_back(
@@ -43,10 +41,10 @@ def take_back(
     with session.journal.lock():
         found = find()
         tombstone = _tombstone(session, source, found, reason)
-        closed, raised = _closed(session, source, found, tombstone), _raised(session, source, found, tombstone)
-        again = closed_again(session, source, found.window, found.record_id)
+        closed = _closed(session, source, found, tombstone)
+        others = list(settled(session, source, found.window, {found.record_id}, tombstone))
         # anomalies first: without the tombstone the closings close nothing
-        rows = {ANOMALIES: [*closed, *again, *raised], source.stream: [tombstone]}
+        rows = {ANOMALIES: [*closed, *others], source.stream: [tombstone]}
         session.journal.append_all({stream: own for stream, own in rows.items() if own})
         command_id = str(found.record.get("command_id") or "")
         records = [] if keeps_reading else [found.record]
@@ -57,7 +55,7 @@ def take_back(
         _say(session, source, found)
     for text in chain.from_iterable(said):
         session.note(f"note: {text}; `tracker undo` brings both back")
-    _say_anomalies(session, len(closed), raised)
+    _say_anomalies(session, len(closed), others)
     if lost := staleness(session, source, found, "`tracker undo --yes` takes this back"):
         session.note(f"note: {lost}")
 
@@ -70,11 +68,10 @@ def _say(session: Session, source: Source, found: Capture) -> None:
         session.note(f"note: it belonged to {_lane(found)}")
 
 
-def _say_anomalies(session: Session, closed: int, raised: list[Row]) -> None:
+def _say_anomalies(session: Session, closed: int, others: list[Row]) -> None:
     if closed:
         session.note(f"note: closed {closed} anomal{'y' if closed == 1 else 'ies'} that it caused")
-    for row in raised:
-        session.warn(f"anomaly {row['kind']} in {row['window']}: {row['cause']}; cure: {row['cure']}")
+    warn_raised(session, others)
 
 
 def _lane(found: Capture) -> str:
@@ -113,7 +110,7 @@ def _make_sure(session: Session, source: Source, found: Capture, *, is_named: bo
         return
     what = f"the {source.name} {found.phase or 'count'} of {value(found.record.get('captured_at'))} in {found.window}"
     if use:
-        why = f"{found.window} is {use}"
+        why = f"{found.window} was {use}"
     elif meant is not None:
         option = f"--agent {meant.agent_id or repr('')}"
         why = f"the open anomaly of {found.window} is about captures of {_lane(meant)} ({option} selects it)"
@@ -168,15 +165,6 @@ def _closed(session: Session, source: Source, found: Capture, tombstone: Row) ->
         if found.record_id in about or (not about and entry.record.get("provider") == source.name):
             closed.append(closing(session, entry, cause, tombstone["record_id"]))
     return closed
-
-
-def _raised(session: Session, source: Source, found: Capture, tombstone: Row) -> list[Row]:
-    """The anomalies of the captures that count without it, apart from those that are open already."""
-    rest = [one for one in _standing(session, source, found.window) if one.record_id != found.record_id]
-    opened = Windows(session).open_anomalies([found.window], without=found.record_id)
-    known = [[entry.record.get(key) for key in SAME] for entry in opened]
-    falls = Windows(session).falls(source, canonical(rest), tombstone)
-    return [row for row in falls if [row[key] for key in SAME] not in known]
 
 
 def _standing(session: Session, source: Source, window: str | None) -> list[Capture]:

@@ -25,12 +25,12 @@ from tracker.kernel import (
     stamp,
     value,
 )
-from tracker_corrections.anomaly_rows import ANOMALIES, closed_again, closing, texts
+from tracker_corrections.anomaly_rows import ANOMALIES, closing, settled, texts, warn_raised
 from tracker_corrections.deletion import staleness
 
 TAIL = 17 << 20  # bytes at a stream's end that are searched: the longest line, or usually thousands of commands
 ID = re.compile(rb'"command_id":\s*"([0-9a-f]{24})"')
-LATEST = "g"  # behind every id: they sort by time
+LATEST = "g"  # sorts after every id; ids sort by time
 MOST = 100  # records of one stream that are described one by one
 # streams that views keep for their own scoring, which nobody wants to take back
 NOTES = ("forecasts",)
@@ -45,7 +45,7 @@ class Step:
     """The records of one command by stream. `log`: records that hold the command as it was typed.
 
     past: newer commands of its lane that stay, since what they stored (such as events) cannot be taken back.
-    is_cut: whether some of its records may stand before what was searched.
+    is_cut: whether some of its records may lie before the part that was searched.
     """
 
     command_id: str
@@ -110,6 +110,8 @@ def _of_lanes(session: Session) -> list[Step]:
     found: dict[str, Step] = {}
     # taken back, imported from another directory, or passed by `undo --past`
     gone: set[str] = set()
+    # the streams in which something was taken back
+    undone: dict[str, set[str]] = defaultdict(set)
     # a command has one lane, although not all of its records name it
     lanes: dict[str, str] = {}
     # the newest command that may have begun before the part that is searched
@@ -125,7 +127,8 @@ def _of_lanes(session: Session) -> list[Step]:
                 cut = max(cut, LATEST if own in gone else own)
             gone.update(texts(record.get("imported")), texts(record.get("past")))
             if isinstance(record.get("undoes"), str):
-                gone |= {record["undoes"], own}
+                undone[record["undoes"]].add(stream)
+                gone.add(own)
                 continue
             if isinstance(record.get("command"), str) and own not in gone:
                 if (end := str(record.get("captured_at"))) < ended:
@@ -135,6 +138,8 @@ def _of_lanes(session: Session) -> list[Step]:
             if isinstance(record.get("agent_id"), str):
                 lanes[own] = record["agent_id"]
             found.setdefault(own, Step(command_id=own)).add(stream, record)
+    # the log is undone last: an undo that was killed before that is finished by the next one
+    gone |= {name for name, streams in undone.items() if name not in found or streams >= found[name].log.keys()}
     kept = sorted(found.keys() - gone, key=lambda name: typed.get(name, (name, 0)), reverse=True)
     return [evolve(found[name], lane=lanes.get(name), is_cut=name <= cut) for name in kept]
 
@@ -274,7 +279,9 @@ def undo(session: Session, step: Step) -> tuple[list[str], list[str]]:
         said, gone = described(session, step), _captures(session, step)
         # first what may be refused, such as rows of a ledger that is not there
         also = _undo_rows(session, step)
-        session.journal.append_all(_rows(session, step))
+        rows = _rows(session, step)
+        session.journal.append_all(rows)
+    warn_raised(session, rows.get(ANOMALIES, ()))
     for provider, capture in gone:
         if lost := staleness(session, session.registry.providers[provider], capture):
             session.note(f"note: {lost}")
@@ -324,18 +331,32 @@ def _rows(session: Session, step: Step) -> dict[str, list[Row]]:
         if stream != ANOMALIES:
             rows[stream] = [_tombstone(session, step, record) for record in records]
     by = next(iter(row["record_id"] for stream in rows.values() for row in stream), None)
+    turned = _turned(session, step)
     for record in step.records.get(ANOMALIES, ()):
-        # what it closed reopens by itself, since its record is gone, unless another capture counts
-        if by is not None and "closes" not in record:
+        about = texts(record.get("records"))
+        # what it closed reopens by itself, since its record is gone
+        if by is not None and "closes" not in record and not (about and turned.isdisjoint(about)):
             entry = Entry(ANOMALIES, 0, record["record_id"], record)
             rows[ANOMALIES].append(closing(session, entry, "undo", by))
-    for record in (one for stream in session.registry.status_streams for one in step.records.get(stream, ())):
-        source = session.registry.source(str(record.get("provider")))
-        if source is not None and "tombstone" not in record:
-            rows[ANOMALIES] += closed_again(session, source, str(record.get("window")), record["record_id"])
+    likes = [one for stream in session.registry.status_streams for one in rows.get(stream, ())]
+    for like in {(str(one["window"]), str(one["provider"])): one for one in likes}.values():
+        if source := session.registry.source(str(like["provider"])):
+            rows[ANOMALIES] += settled(session, source, str(like["window"]), turned, like)
     for stream, records in step.log.items():
         rows.setdefault(stream, []).extend(_tombstone(session, step, record) for record in records)
     return {stream: own for stream, own in rows.items() if own}
+
+
+def _turned(session: Session, step: Step) -> set[str]:
+    """The captures that are taken back with a command, or put back, and the tombstones that are."""
+    turned = set[str]()
+    for stream in session.registry.status_streams:
+        gone = session.index.tombstoned(stream)
+        for record in (one for one in step.records.get(stream, ()) if one["record_id"] not in gone):
+            turned.add(record["record_id"])
+            if isinstance(record.get("tombstone"), str) and not _is_removed_twice(session, stream, record):
+                turned.add(record["tombstone"])
+    return turned
 
 
 def _tombstone(session: Session, step: Step, record: Row) -> Row:

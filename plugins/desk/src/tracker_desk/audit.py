@@ -96,10 +96,12 @@ def _tombstones(session: Session, window: str) -> Iterator[dict[str, Any]]:
         for entry in session.index.entries(stream, [window], removed=True):
             # without its pane: many panes do not fit into memory
             everything[entry.record_id] = {key: one for key, one in entry.record.items() if key != "raw_text"}
+        put_back = {one["tombstone"]: one for one in everything.values() if isinstance(one.get("tombstone"), str)}
         for record_id, record in everything.items():
-            if "tombstone" not in record:
+            target = everything.get(str(record.get("tombstone")), {})
+            # what takes a tombstone back puts its record back, which that one's line says
+            if "tombstone" not in record or "tombstone" in target:
                 continue
-            target = everything.get(str(record["tombstone"]), {})
             yield {
                 "record_id": record_id,
                 "removed": record["tombstone"],
@@ -111,6 +113,7 @@ def _tombstones(session: Session, window: str) -> Iterator[dict[str, Any]]:
                 "removed_at": record.get("captured_at"),
                 "reason": record.get("reason"),
                 "agent_id": record.get("agent_id"),
+                "put_back_at": put_back.get(record_id, {}).get("captured_at"),
             }
 
 
@@ -136,7 +139,8 @@ def lines(found: dict[str, Any]) -> Iterator[str]:
     yield "Taken back:" if found["tombstones"] else "Taken back: nothing"
     for one in found["tombstones"]:
         what = f"{_removed(one)} of {value(one['captured_at'])}"
-        yield f"  - {what}, removed {value(one['removed_at'])}: {value(one['reason'])}"
+        back = f"; put back {value(one['put_back_at'])}" if one["put_back_at"] else ""
+        yield f"  - {what}, removed {value(one['removed_at'])}: {value(one['reason'])}{back}"
     yield "Anomalies:" if found["anomalies"] else "Anomalies: none"
     for one in found["anomalies"]:
         state = "open" if one["open"] else "closed"

@@ -126,7 +126,7 @@ def change(session: Session, key: str, words: str) -> None:
         session.warn(f"No provider {provider!r} is installed. {near(provider, session.registry.providers)}")
     if wrong := next(wrong_prices(session, {provider: value} if provider else value if key == PRICES else {}), None):
         raise TrackerError(f"{wrong[1]} Nothing was written.")
-    # what is in force is read once
+    # settings in force are read once
     old = path.parent / held(session)[LEDGERS].text if key == LEDGERS else path
     with contextlib.nullcontext() if session.dry_run else _alone_in(path.parent):
         _change(session, path, key, value)
@@ -158,7 +158,7 @@ def _note_ignored(session: Session) -> None:
 
 @contextlib.contextmanager
 def _alone_in(folder: Path) -> Iterator[None]:
-    """Keeps other processes that change settings in the folder waiting; the lock leaves no file behind."""
+    """Make other processes that change settings in the folder wait; the lock leaves no file."""
     place = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(place, fcntl.LOCK_EX)
@@ -193,7 +193,7 @@ def consent(settings: Settings, keys: Iterable[str]) -> None:
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with _alone_in(path.parent):
-            # earlier versions wrote an empty list, beside which no entry can stand
+            # earlier versions wrote an empty list, which allows no entries beside it
             known = path.read_text(encoding="utf-8").replace("consent = []\n", "") if path.exists() else ""
             text = "\n".join([known, tomli_w.dumps({"consent": added})]).lstrip()
             Settings.parse(text, path)

@@ -1,4 +1,4 @@
-"""What each meter shows now, of each account: the newest reading of the captures and of the meter history."""
+"""What each meter shows now, per account: the newest reading from captures and the meter history."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from attrs import evolve, frozen
 from tracker.api import Gauge, Meter, MeterReading, Source
 from tracker.kernel import Capture, Session, canonical, value
 
-# What a meter shows now is read from every reading of so long; of what was before, each hour's highest one is enough.
+# Every reading of this long is looked at; of earlier ones the highest of each hour is enough.
 RECENT = timedelta(hours=2)
-# A meter that nobody read for so long is not shown.
+# A meter that nobody read for this long is not shown.
 MEMORY = timedelta(weeks=16)
-# Clocks of two machines may differ by so much. A reading of the future is none of now.
+# Clocks of two machines may differ by this much. A reading further ahead is not a current one.
 SKEW = timedelta(minutes=5)
-# What `window_accounts` answers for a window that was forced from one account to another: it belongs to neither.
+# What `window_accounts` answers for a window that --force let span two accounts: it belongs to neither.
 MIXED = "2 accounts"
 UNNAMED = "(not named)"
 Groups = Mapping[tuple[str, str], Sequence[Capture]]
@@ -26,7 +26,7 @@ OwnedCapture = tuple[Capture, str | None]
 
 @frozen(kw_only=True)
 class CurrentMeter:
-    """The last known value of a meter. at: the instant that it is of. taken_at: when it was read.
+    """The last known value of a meter. at: the time of the value. taken_at: when it was read.
 
     account: None if no reading names it. several: whether the provider has readings of more than one account.
     """
@@ -61,7 +61,7 @@ def accounts(session: Session, windows: Collection[str]) -> Mapping[tuple[str, s
 def accounts_of_captures(groups: Groups, named: Mapping[tuple[str, str], str]) -> dict[str, str]:
     """The account of each capture, by its record: lanes that share a window may be on several, and one pair counts.
 
-    An account has the name of the window that its pair counts in. named: that of each window and provider.
+    An account has the name that belongs to the window in which its pair counts. named: by window and provider.
     """
     counts = {key: {_id(one) for one in canonical(group) if one} for key, group in groups.items() if key in named}
     names = {account: named[key] for key, ids in counts.items() if len(ids) == 1 for account in ids if account}
@@ -83,13 +83,13 @@ def _id(capture: Capture) -> str | None:
 def current_meters(
     session: Session, groups: Groups, named: Mapping[tuple[str, str], str], owners: Mapping[str, str]
 ) -> tuple[CurrentMeter, ...]:
-    """Every provider's meters. groups, named, owners: the captures of the lanes' newest windows, and their accounts."""
+    """Every provider's meters. groups, named, owners: the captures of the lanes' newest windows and their accounts."""
     past = defaultdict[str, list[MeterReading]](list)
     for one in _history(session):
         past[one.provider].append(one)
     found: list[CurrentMeter] = []
     for name in sorted({*session.registry.providers, *(provider for _, provider in groups)}):
-        # a window that was forced over two accounts says of neither what it has left; the history does
+        # a window that spans two accounts does not tell what either has left; the history does
         captured = [
             (one, owners.get(one.record_id))
             for key, captures in groups.items()
@@ -103,9 +103,9 @@ def current_meters(
 
 
 def _told(captured: Sequence[OwnedCapture], past: Sequence[MeterReading]) -> list[OwnedCapture]:
-    """The captures with their accounts, as the history has them: that of a window is not that of each of its panes.
+    """The captures with their accounts by the history: a window's account need not be that of each of its panes.
 
-    So it names an account that no window's pair is of.
+    So accounts that no window's pair belongs to are named as well.
     """
     known = {(one.meter, one.used, at): one.account for one in past for at in (one.at, one.until)}
     names, found = dict[str, str](), list[OwnedCapture]()
@@ -121,7 +121,7 @@ def _told(captured: Sequence[OwnedCapture], past: Sequence[MeterReading]) -> lis
 
 
 def _history(session: Session) -> Iterator[MeterReading]:
-    """The readings of all providers up to now; none without a feature that keeps them."""
+    """The readings of all providers up to now; empty without a feature that keeps them."""
     now, first = session.now, session.registry.first
     recent = now - RECENT
     older = first("meter_readings", session=session, provider=None, since=now - MEMORY, hourly=True) or ()
@@ -139,9 +139,9 @@ def _of_provider(
         known = newest.get((one.meter.key, one.account))
         if known is None or (_has_value(one) and _order(one) > _order(known)):
             newest[one.meter.key, one.account] = one
-    # What an account repeats is that account's, and what was read before it without a name is older still.
+    # A value that an account repeats belongs to that account; what was read without a name before it is older still.
     own = [one for one in newest.values() if one.account is not None or not _is_repeated(one, past)]
-    # a label without a value says nothing of a meter whose value is known of an account
+    # a label without a value adds nothing if an account's value of the meter is known
     valued = {one.meter.key for one in own if _has_value(one)}
     kept = [one for one in own if _has_value(one) or one.meter.key not in valued]
     several = len({one.account for one in kept}) > 1
@@ -155,7 +155,7 @@ def _has_value(one: CurrentMeter) -> bool:
 
 
 def _order(one: CurrentMeter) -> tuple[bool, datetime, datetime]:
-    """A later one replaces it; one without a value is replaced by any with one."""
+    """The sort key: later ones win, and any value wins over none."""
     return _has_value(one), one.taken_at, one.at
 
 

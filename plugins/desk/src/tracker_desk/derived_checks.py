@@ -49,7 +49,7 @@ def state_findings(session: Session, missing: Set[str]) -> Iterator[Finding]:
             yield finding("warning", "state", file.path, wrong, REPAIR, partial(_mend, file))
     folder = session.root / "state"
     for path in sorted(folder.rglob("*.json")):
-        # a feature's own files stand under a name with a dot, which no lane has
+        # a feature's own files are below a name with a dot, which no lane has
         is_hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
         if is_hidden or path.stem in missing or path in known:
             continue
@@ -77,7 +77,7 @@ def _problem(file: Any) -> str | None:
         return "cannot be read"
     if found is None and not file.path.exists():
         return "is missing" if wanted["window"] is not None else None
-    # one of schema 1.0.0 names the window alone
+    # one of schema 1.0.0 names only the window
     keys = wanted if isinstance(found, dict) and "open" in found else ("window",)
     is_right = isinstance(found, dict) and all(found.get(key) == wanted[key] for key in keys)
     return None if is_right else "does not match the journal"

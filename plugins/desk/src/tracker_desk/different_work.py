@@ -13,7 +13,7 @@ from tracker.kernel import Session, TrackerError
 
 # windows whose records are compared at once
 PART = 2000
-# windows that a message names
+# the most windows that a message names
 MOST = 20
 FINALIZED = "windows"
 
@@ -81,7 +81,7 @@ def _differences(session: Session, there: Session) -> Differences:
 
 
 def _has_more(session: Session, window: str) -> bool:
-    """Whether a window holds more than captures and what is about them."""
+    """Whether a window holds more than captures and records about them."""
     captures = {FINALIZED, "anomalies", *session.registry.status_streams}
     others = [stream for stream in session.journal.streams() if stream not in captures]
     return any(True for stream in others for _ in session.index.entries(stream, [window]))

@@ -1,7 +1,7 @@
 """Changes that `tracker setup` offers: a block in a shell's file or the crontab, an entry in a JSON file.
 
-Every change is a whole new text, so that it can be shown before it is made. A file that cannot be read safely is left
-alone with the reason.
+Every change is a whole new text, so it can be shown before it is made. A file that cannot be read safely is left alone,
+with a reason.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ NEEDED = ("PATH", "HOME", "USER", "LOGNAME", "XDG_CONFIG_HOME")
 KEY = "statusLine"
 OURS = re.compile(r"(?:^|[/'\"])tracker['\"]? (?:.* )?statusline$")
 
-# makes the new text of the old one; None is a file that does not exist
+# makes the new text from the old one; None is a file that does not exist
 Change: TypeAlias = Callable[[str | None], str | None]
 
 
@@ -41,7 +41,7 @@ class Edit:
     """One change of a file: what it is for, where, and the text before and after.
 
     question: whether the user wants it. before, after: None if the file does not exist. refusal: why it cannot be made.
-    is_absent: because what it changes is not on this machine. caution: what is lost by it.
+    is_absent: whether that is because its target is not on this machine. caution: what the change costs.
     """
 
     title: str
@@ -158,7 +158,7 @@ def with_status_line(text: str | None, command: str) -> str:
         return text
     rest = without_status_line(text)
     if not rest:
-        # on one line, by which --undo knows that there was no file; without a line end, that it was empty
+        # on one line, which tells --undo that there was no file; without a line end, that the file was empty
         return f"{{{_entry(wanted)}}}" + ("\n" if rest is None else "")
     # before the others, so that taking it out leaves the file as it was
     begin, _, others = rest.partition("{")
@@ -174,7 +174,7 @@ def without_status_line(text: str | None) -> str | None:
     if text.rstrip("\n") == f"{{{own}}}":
         return None if text.endswith("\n") else ""
     left = re.sub(re.escape(f"{{\n  {own}") + "[,\n]", "{", text, count=1)
-    # else another program has written the file since, in a form of its own
+    # otherwise another program has rewritten the file since, in its own form
     return left if left != text else json.dumps(known, indent=2, ensure_ascii=False) + "\n"
 
 
@@ -206,7 +206,7 @@ def _is_ours(entry: Any) -> bool:
 
 
 def environment() -> dict[str, str]:
-    """What a program gets of the environment: where it and the user's files are, and no key of a vendor."""
+    """The environment that a program gets: where it and the user's files are, and no vendor's keys."""
     return {name: text for name, text in os.environ.items() if name in NEEDED}
 
 

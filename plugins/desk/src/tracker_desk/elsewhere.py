@@ -7,5 +7,5 @@ from typing import Any
 
 
 def is_theirs(record: Mapping[str, Any], came: Container[object]) -> bool:
-    """Whether a record is of one of these commands."""
+    """Whether one of these commands wrote a record."""
     return record.get("command_id") in came

@@ -243,7 +243,7 @@ def _table(session: Session, stream: str, folder: Path, advance: Advance) -> int
 
     count = _write(folder / f"{stream}.csv", every()) - 1
     if cut:
-        whole = "jsonl and parquet keep all of it"
+        whole = "jsonl and parquet keep the whole text"
         session.warn(f"cut {plural(cut, 'text')} of {stream} at {CELL:,} characters, the most a cell holds; {whole}")
     return count
 

@@ -16,7 +16,7 @@ from tracker.api import Finding
 from tracker.kernel import Session, TrackerError, plural
 
 Level: TypeAlias = Literal["error", "warning", "note"]
-# what a cure begins with that can be typed as it is
+# how a cure begins that can be typed as it is
 PROGRAMS = ("tracker ", "chmod ", "rm ", "mv ", "export ", "printf ")
 REPAIR, RESTORE = "tracker doctor --fix", "tracker doctor --restore"
 # findings of one kind in one place that are shown one by one
@@ -45,10 +45,10 @@ def document(one: Finding, *, is_fixed: bool = False, failure: str | None = None
 
 
 def _command(one: Finding, failure: str | None) -> str | None:
-    """What to type about it, None if nothing has to be done or no command does it."""
+    """What to type; None if nothing has to be done or no command does it."""
     if one.fix is not None and failure is None:
         return REPAIR
-    # what failed fails again
+    # a repair that failed would fail again
     cure = one.cure if one.cure and not (failure and one.cure == REPAIR) else ""
     if cure.startswith(PROGRAMS):
         return cure
@@ -57,7 +57,7 @@ def _command(one: Finding, failure: str | None) -> str | None:
 
 
 def repaired(session: Session, one: Finding) -> dict[str, Any]:
-    """Repair a finding if that only appends, or sets something aside; a plugin that fails at it stops no other."""
+    """Repair a finding if that only appends or sets something aside. A plugin that fails does not stop the others."""
     if one.fix is None:
         return document(one)
     names = {plugin.distribution: plugin.name for plugin in session.registry.features}
@@ -72,7 +72,7 @@ def repaired(session: Session, one: Finding) -> dict[str, Any]:
 
 
 def limited(found: Iterable[Finding], place: str) -> Iterator[Finding]:
-    """The first findings of each kind, then how many more there are; a repair of one repairs all of its kind."""
+    """The first findings of each kind, then the number of the rest; repairing one repairs all of its kind."""
     counts = Counter[tuple[Level, str]]()
     last: dict[tuple[Level, str], Finding] = {}
     for one in found:

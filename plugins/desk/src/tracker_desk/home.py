@@ -20,7 +20,7 @@ MOST = 3  # commands that come next
 def today_lines(session: Session, status: Status, zone: tzinfo) -> Iterator[str]:
     """What the agents used today, if a feature knows it."""
     today = status.now.astimezone(zone).date()
-    # a request that is dated in the future is of its own day
+    # a request dated in the future belongs to its own day
     since, until = (datetime.combine(day, time(), zone) for day in (today, today + timedelta(days=1)))
     for row in rows_of(session, Period(since=since, until=until, names=("today",))):
         requests = plural(int(row["requests"]), "request")
@@ -28,7 +28,7 @@ def today_lines(session: Session, status: Status, zone: tzinfo) -> Iterator[str]
 
 
 def _money(row: Mapping[str, Cell]) -> str:
-    """What it cost; the least that it was if some requests have no price."""
+    """What it cost; a lower bound if some requests have no price."""
     cost, bare = row.get("cost_usd"), row.get("unpriced_requests")
     without = f"; {plural(bare, 'request')} without a known price" if isinstance(bare, int) and bare else ""
     if not isinstance(cost, float):
@@ -49,7 +49,7 @@ def due_lines(session: Session, status: Status) -> Iterator[str]:
     unread = [lane for lane in status.lanes if lane.source is None]
     yield from (f"Left out: {lane_name(lane)}: {line(lane.due.reason)}" for lane in unread)
     commands = [due.command for due in status.ready if due.command]
-    # what is open goes on using its meters
+    # open windows come first: their meters go on
     lanes = sorted(status.lanes, key=lambda lane: not lane.is_open)
     commands += [lane.due.command for lane in lanes if lane.due.command and lane.due.action != "complete"]
     commands = list(dict.fromkeys(commands))
@@ -66,7 +66,7 @@ def first_lines(session: Session) -> Iterator[str]:
     """Before the first capture: what can be read here, and the one command to begin with."""
     from tracker_desk.machine import missing
 
-    # usage and events may stand there without one
+    # usage and events may be there without a capture
     yield "No captures here yet." if session.journal.streams() else "Nothing is recorded here yet."
     begin, known = None, readings(session)
     for name, source in sorted(session.registry.providers.items()):

@@ -30,7 +30,7 @@ COLUMNS = (
 
 
 def columns(found: Sequence[Mapping[str, Cell]]) -> tuple[Column, ...]:
-    """The columns of the rows: of several accounts each row says which one, however narrow the table is."""
+    """The columns of the rows. With several accounts every row names its own, however narrow the table is."""
     several = any(row["account"] for row in found)
     return tuple(evolve(one, rank=0) if several and one.key == "account" else one for one in COLUMNS)
 
@@ -42,13 +42,13 @@ def rows(status: Status, clock: Clock) -> list[Mapping[str, Cell]]:
         {**_row(one, clock), **bands.get((one.provider, one.meter.key, one.account if one.several else None), {})}
         for one in status.meters
     ]
-    # no note is nothing to note, rather than a note that is not known
+    # no note means nothing to note, not that the note is not known
     return [{**row, "note": row["note"] or ""} for row in found] if any(row["note"] for row in found) else found
 
 
 def _row(one: CurrentMeter, clock: Clock) -> dict[str, Cell]:
     meter, gauge, reset = one.meter, one.gauge, one.gauge.reset_at
-    # without a known reset, too, a meter was reset after the longest time that it may take
+    # even without a known reset, a meter was reset once its longest period has passed
     is_past = reset <= clock.now if reset else meter.longest is not None and clock.now - one.at >= meter.longest
     share, of_limit = gauge.used, ""
     if meter.unit != "pp":
@@ -56,7 +56,7 @@ def _row(one: CurrentMeter, clock: Clock) -> dict[str, Cell]:
         share = round(100 * share / gauge.limit) if share is not None and gauge.limit else None
         of_limit = f"{value(gauge.used)} of {value(gauge.limit)} {meter.unit}"
     used = None if is_past else share
-    # a pane that was old when it was read shows a reset that was over by then
+    # a pane that was old when it was read shows a reset that had passed by then
     past = "out of date" if reset and reset <= one.at else "reset since"
     shown = past if is_past else one.used
     ahead = None if used is None else _ahead(one, used)
@@ -87,7 +87,7 @@ def _ahead(one: CurrentMeter, used: float) -> float | None:
 
 
 def _bands(status: Status) -> dict[tuple[str, str, str | None], dict[str, Cell]]:
-    """What is expected at the reset, four times in five, by account; None stands for the only one."""
+    """What is expected at the reset in four of five cases, by account; None stands for the only account."""
     accounts = Counter((one.provider, one.meter) for one in status.outlooks)
     bands: dict[tuple[str, str, str | None], dict[str, Cell]] = {}
     for one in status.outlooks:

@@ -8,7 +8,7 @@ from tracker.kernel import rate
 
 
 def dollars(usd: float) -> str:
-    """In cents; what is under half a cent with more digits, since it is not nothing."""
+    """In cents; amounts under half a cent get more digits, since they are not nothing."""
     return f"${rate(usd)}" if 0 < usd < 0.005 else f"${usd * (1 + 1e-12):,.2f}"  # halves are rounded up
 
 
@@ -19,6 +19,6 @@ def floored(usd: float) -> float:
 
 
 def least(usd: float) -> str:
-    """The same as it is shown."""
+    """The same, as text."""
     found = floored(usd)
     return f"${rate(found)}" if 0 < found < 0.01 else dollars(found)

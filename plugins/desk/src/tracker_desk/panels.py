@@ -13,7 +13,7 @@ from tracker_desk.status import Status, look
 from tracker_desk.window_list import BARE, FIGURES, OVERLAPS, WHOLE, WOULD_OVERLAP, ListedWindow, listed
 
 MOST = 1000  # windows of a panel; views show fewer
-# of the subscription's price, where `cost_usd` is at list prices
+# amounts of the subscription's price; `cost_usd` is at list prices
 TITLES = {
     "money": "Plan, $",
     "money_per_feature": "Plan per feature, $",
@@ -22,7 +22,7 @@ TITLES = {
 ABOUT = "Newest first. Providers without figures in a finished window are left out."
 AS_READ = ' Points are shown as read; the Efficiency table multiplies them by "Older points".'
 NEVER = datetime.min.replace(tzinfo=UTC)
-UNNAMED = "-"  # the lane without a name, which is known
+UNNAMED = "-"  # the lane without a name, which is not an unknown one
 FROM = Column(key="from", title="From", kind="instant", rank=4)
 START = (
     Column(key="window", title="Window", rank=0),
@@ -60,7 +60,7 @@ def lanes(status: Status) -> Panel:
 
 
 def _lanes_named(rows: Sequence[Mapping[str, Cell]]) -> Sequence[Mapping[str, Cell]]:
-    """Beside lanes that have a name, the one without is known as well."""
+    """The lane without a name gets a sign if others have a name: it is not unknown."""
     return [{**row, "lane": row["lane"] or UNNAMED} for row in rows] if any(row["lane"] for row in rows) else rows
 
 
@@ -68,7 +68,7 @@ def windows(session: Session, period: Period) -> Panel:
     """The windows of a period, with the columns that features add."""
     shown = period.windows[-MOST:]
     earlier = len(period.windows) - len(shown)
-    # those without a capture have no time, and stand last by their names
+    # those without a capture have no time, and come last by name
     found = list(listed(session, shown))[::-1]
     found.sort(key=lambda one: one.end or one.begin or NEVER, reverse=True)
     columns, rows = table(found)
@@ -97,7 +97,7 @@ def table(found: Sequence[ListedWindow]) -> tuple[Sequence[Column], Sequence[Map
         # it says why a figure is missing
         extra[OVERLAPS] = FROM.rank - 2
     if len({row.get("account") for row in rows} - {None}) > 1:
-        # rows of one provider differ in it
+        # rows of one provider may differ only in it
         extra["account"] = 0
     own = [_column(key, rank, is_text=key in texts) for key, rank in extra.items()]
     place = START.index(FROM)
@@ -106,20 +106,20 @@ def table(found: Sequence[ListedWindow]) -> tuple[Sequence[Column], Sequence[Map
 
 
 def _whole(row: Mapping[str, Cell], columns: Sequence[Column]) -> Mapping[str, Cell]:
-    """A row with what is known of the columns that features add although no feature says it."""
+    """A row completed with values that follow although no feature gives them."""
     found = dict(row)
     for one in columns:
-        # of known requests none lacks a price, and none is shared, unless it is said
+        # if requests are known, none lacks a price and none is shared unless a column says so
         is_none = one.key in BARE.values() or (one.key.startswith("shared_") and not row.get("shared_requests"))
         if "requests" in row and is_none:
             found.setdefault(one.key, "" if one.kind == "text" else 0)
-        # who overlaps no other window is known
+        # no overlap is a known fact, not an unknown one
         if one.key in (OVERLAPS, WOULD_OVERLAP):
             found.setdefault(one.key, "")
     for prefix in ("", WHOLE):
         for key, count in BARE.items():
             usd = row.get(f"{prefix}{key}")
-            # money that leaves requests out is the least that it was
+            # money that leaves requests out is a lower bound
             if row.get(f"{prefix}{count}") and isinstance(usd, int | float):
                 found[f"{prefix}{key}"] = f"≥{least(usd)}"
     return found
@@ -143,7 +143,7 @@ def _rows(one: ListedWindow) -> list[Mapping[str, Cell]]:
         for name, columns in one.providers.items()
         if one.state != "finalized" or any(columns.get(key) is not None for key in (*FIGURES, "tokens"))
     }
-    # what is of the window as a whole is shown once, and as no provider's
+    # columns of the whole window are shown once, as no provider's
     own = {f"{WHOLE}{key}": known for key, known in one.facts.items()}
     rows: list[Mapping[str, Cell]] = []
     for name, columns in (shown or {"": whole}).items():

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 # one thread, whose buffers hold panes
 SETTINGS = {"preserve_insertion_order": "false", "TimeZone": "UTC", "threads": 1}
 LARGEST = 64 << 20  # bytes of a row
-SLICE = 500  # lines for which a plugin gets its time anew
+SLICE = 500  # lines per time limit of a plugin
 KINDS = {int: "BIGINT", float: "DOUBLE", bool: "BOOLEAN", str: "VARCHAR"}
 TIMES = ("captured_at", "finalized_at")
 LONGEST = range(-(1 << 63), 1 << 63)
@@ -71,7 +71,7 @@ def _opened(target: Path) -> Iterator[tuple[DuckDBPyConnection, Path]]:
 
     before = os.umask(0o077)
     try:
-        # beside what is written: whoever is killed leaves nothing elsewhere
+        # beside the target: a killed export leaves nothing elsewhere
         where = tempfile.TemporaryDirectory(prefix=".tracker-", dir=target.parent)
         with where as place, duckdb.connect(f"{place}/export") as database:
             for name, value in SETTINGS.items():

@@ -1,4 +1,4 @@
-"""`tracker setup`: what is here, what may be changed, and what to type next."""
+"""`tracker setup`: what is on this machine, what may be changed, and what to type next."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ OTHER = (
 
 
 def set_up(session: Session, *, is_yes: bool) -> None:
-    """Say what is here, offer each change, and make those that were agreed to."""
+    """Show what is on this machine, offer each change, and make those that the user agrees to."""
     found, edits = places(session), _edits(session)
     commands = next_commands(session, found)
     if session.json:
@@ -104,7 +104,7 @@ def _make(session: Session, edits: list[Edit]) -> None:
 
 
 def _changes(session: Session, edits: list[Edit], *, is_made: bool = True) -> list[dict[str, Any]]:
-    """Make the edits that are due, and say of each whether it was made."""
+    """Make the edits that are due, and return each with whether it was made."""
     is_made = is_made and not session.dry_run
     for edit in edits:
         if is_made and edit.is_due:

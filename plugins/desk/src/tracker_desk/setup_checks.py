@@ -26,7 +26,7 @@ LATEST = 20
 
 
 def setup_findings(session: Session) -> Iterator[Finding]:
-    """Problems of the set-up; none of them concerns what is recorded."""
+    """Problems of the set-up; none concerns the records."""
     yield from _clock(session)
     yield from _prices(session)
     yield from _folder(session)
@@ -75,12 +75,12 @@ def _folder(session: Session) -> Iterator[Finding]:
     if not session.journal.streams():
         return
     is_tracked = held(session)["data.track"].value
-    # the repository may be hostile: no index is read, and nothing that its settings name is run
+    # the repository may be hostile: read no index, and run nothing that its settings name
     words = ["-C", str(root), "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null"]
     command = [program, *words, "check-ignore", "--no-index", "--quiet", ".index/any" if is_tracked else "any.jsonl"]
     if subprocess.run(command, capture_output=True, timeout=20, check=False, env=environment()).returncode == 1:
         path = root / ".gitignore"
-        # a file of somebody's own, and the work around records, stay as they are
+        # keep what is there: a .gitignore that somebody wrote, and other files around the records
         line = r"'*.jsonl\n' >>" if path.exists() or (root / ".git").exists() else r"'*\n' >"
         cure, problem = f"printf {line} {shlex.quote(str(path))}", "is in a git repository that would track your panes"
         if is_tracked:
@@ -101,7 +101,7 @@ def _keys(session: Session) -> Iterator[Finding]:
 
 
 def _entries(session: Session) -> Iterator[Finding]:
-    """What `tracker setup` wrote for another installation, as after moving or upgrading one."""
+    """Entries that `tracker setup` wrote for another installation, as after a move or an upgrade."""
     from tracker_desk.setup import outdated
 
     for edit in outdated(session):
@@ -110,7 +110,7 @@ def _entries(session: Session) -> Iterator[Finding]:
 
 
 def _origins(session: Session, source: Source, status: Status) -> Iterator[Finding]:
-    """A provider of which no origin can be read here: each capture has to be pasted."""
+    """A provider without a readable origin here: each capture has to be pasted."""
     reasons = [reason for origin in source.origins if (reason := missing(origin))]
     if reasons and len(reasons) == len(source.origins):
         cure = next((f"{origin.cure}, or paste it: " for origin in source.origins if origin.cure), "paste it: ")
@@ -148,7 +148,7 @@ def _anomalies(session: Session, status: Status) -> Iterator[Finding]:
     latest, unfinished = set(session.index.newest_windows(LATEST)), set(Windows(session).unfinished())
     for entry in status.anomalies:
         window, name, kind = (str(entry.record.get(key)) for key in ("window", "provider", "kind"))
-        # what is recorded of a provider that is not installed has one finding of its own
+        # records of a provider that is not installed have one finding of their own
         if window in latest and name in session.registry.sources:
             problem = line(f"{name} {kind}: {entry.record.get('cause')}")
             cure = shlex.join(["tracker", "window-audit", "--window", window])

@@ -1,4 +1,4 @@
-"""What bash, zsh or fish reads: the operator's short functions, made from the sources' declarations, and completion."""
+"""Text for bash, zsh or fish: short functions made from the sources' declarations, and completion."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 TEXT_COMMANDS = ("alias start", "alias end", "alias cross", "ingest")
 
-# the program reads standard input unless a file is named: as the first word, or as a file that there is
+# the program reads standard input unless a file is named, as the first word or as any existing file
 SH_TEXT = """\
 function {name} {{
   \\local word
@@ -127,13 +127,13 @@ def script(shell: str, named: Mapping[str, str], options: Iterable[str]) -> str:
 
 
 def program() -> str:
-    """The `tracker` of this environment, so that the functions outlive it on the PATH; else the one on the PATH."""
+    """The `tracker` of this environment, so that functions work even off the PATH; else the one on the PATH."""
     beside = Path(sys.executable).with_name("tracker")
     return str(beside) if beside.is_file() else "tracker"
 
 
 def _quoted(text: str) -> str:
-    """In quotes even if they are not needed: an alias of the user's cannot take the word."""
+    """Quoted even if that is not needed, so that no alias can replace the word."""
     quoted = shlex.quote(text)
     return quoted if quoted != text or text.startswith("-") else f"'{text}'"
 

@@ -1,4 +1,4 @@
-"""Where things stand: which window is open in each lane, its last meters, what is due next, what is wrong."""
+"""The status: which window is open in each lane, its last meters, what is due next, and what is wrong."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tracker_desk.current_meters import SKEW, CurrentMeter, Groups, accounts, ac
 from tracker_desk.elsewhere import is_theirs
 
 YEAR = timedelta(days=366)
-# windows that are not finalized, of which the newest are looked at
+# how many of the newest windows that are not finalized are looked at
 OPEN = 100
 
 
@@ -26,9 +26,9 @@ OPEN = 100
 class Due:
     """What to do next in a lane: `action` (None if nothing is to be captured), and the command that does it.
 
-    allowed_from: not before that instant. resets_at: a meter is reset then, and until `buffered_until` there is no
-    AFTER; None: none at all behind it, since the meter of capacity is reset. reason: why it is due, or why nothing is;
-    of `complete` why another command goes first.
+    allowed_from: not before that instant. resets_at: a meter is reset then, and no AFTER is taken until
+    `buffered_until`; if that is None, no AFTER is possible after it, since the capacity meter is reset. reason: why it
+    is due, or why nothing is; for `complete`, why another command comes first.
     """
 
     action: Literal["before", "after", "complete"] | None
@@ -42,7 +42,7 @@ class Due:
 
 @frozen(kw_only=True)
 class LeftOpen:
-    """A window that a lane never ended, and what it wants."""
+    """A window that a lane never ended, and what it needs."""
 
     mark: CaptureMark
     due: Due
@@ -84,7 +84,7 @@ class Lane:
 
 @frozen(kw_only=True)
 class AtHand:
-    """A reading that can be stored at once: when it is from, and where it is."""
+    """A reading that can be stored at once: its time and its place."""
 
     provider: str
     at: datetime
@@ -139,7 +139,7 @@ def look(session: Session, *, with_outlooks: bool = True) -> Status:
         lane = _lane(session, agent, mark, groups, after_closing, came, absent.get(mark.provider))
         left = _left_open(session, lane, groups, unfinished, came)
         account = owners.get(mark.record_id) or named.get((mark.window, mark.provider))
-        # one that has ended its newest window ends those that it left open before it begins another
+        # a lane that has ended its newest window should end those it left open before it begins another
         due = left[0].due if left and lane.due.action == "before" and not lane.is_open else lane.due
         lanes.append(evolve(lane, also_open=left, account=account, due=due))
     lanes.sort(key=lambda lane: (lane.mark.provider, lane.agent_id or ""))
@@ -160,14 +160,14 @@ def look(session: Session, *, with_outlooks: bool = True) -> Status:
 
 
 def _before_the_future(session: Session, newest: Iterable[tuple[str | None, CaptureMark]]) -> set[str]:
-    """Of each lane whose newest capture is of the future, the window before it: it says what the meters show."""
+    """For each lane whose newest capture lies in the future, the window before it, which has the current meters."""
     ahead = [(agent, mark) for agent, mark in newest if mark.at > (session.now + SKEW).timestamp()]
     found = (session.index.newest(mark.stream, agent, mark.provider, position=2) for agent, mark in ahead)
     return {mark.window for mark in found if mark}
 
 
 def _absent(session: Session, newest: Iterable[tuple[str | None, CaptureMark]]) -> dict[str, str]:
-    """By the name of a provider that no plugin reads: why not, and what helps."""
+    """For each provider that no plugin reads, by name: why not, and what helps."""
     left = {mark.window for _, mark in newest if mark.provider not in session.registry.sources}
     found = Windows(session).missing_plugins(left) if left else []
     return {one.name: f"{one.problem.partition('but ')[2]}; {one.cure}" for one in found}
@@ -190,7 +190,7 @@ def _after_closing(
     again: Mapping[str, FinalizeRow],
     came: Container[object],
 ) -> dict[str, Due]:
-    """What is due in each window that is to be finalized, if nothing is open in it. unread: what no plugin reads."""
+    """What is due in each window to finalize, if nothing is open in it. unread: captures that no plugin reads."""
     groups = defaultdict[str, dict[str, list[Capture]]](dict)
     for (window, name), group in Windows(session).captures([*unfinished, *again]).items():
         groups[window][name] = group
@@ -242,13 +242,13 @@ def _window_due(
 
 
 def _missing(group: Sequence[Capture]) -> tuple[str, ...]:
-    """What a provider lacks in a window: an AFTER also if a lane began anew behind the pair that counts."""
+    """The phases a provider lacks in a window; also AFTER if a lane began again after the pair that counts."""
     newest = {one.agent_id: one.phase for one in group}
     return canonical(group).missing or (("AFTER",) if "before" in newest.values() else ())
 
 
 def _again_due(session: Session, name: str, group: Sequence[Capture]) -> Due | None:
-    """What makes a pair measure of which one pane lacks the meter of capacity: the capture again, or its value."""
+    """How to complete a pair if one pane lacks the capacity meter: capture again, or type the value."""
     source = session.registry.sources[name]
     pair, meter = canonical(group), source.capacity_meter
     lacking = pair.lacking(meter)
@@ -260,7 +260,7 @@ def _again_due(session: Session, name: str, group: Sequence[Capture]) -> Due | N
     command = f"tracker end {name} --stdin {place}"
     gauge = pair.before.reading.gauge(meter.key) if pair.before else None
     is_over = gauge is not None and gauge.reset_at is not None and gauge.reset_at <= session.now
-    # what was captured since, or is of the next period, measures something else
+    # what was captured since, or belongs to the next period, measures something else
     if one is pair.before or is_over or newest is None or newest.record_id != one.record_id:
         typed = f"--captured-at {iso(one.captured_at)} --{meter.field_name.replace('_', '-')} N"
         command = f"tracker override {name} --phase {one.phase} {place} {typed}"
@@ -277,7 +277,7 @@ def _lane(
     came: Container[object],
     why: str | None,
 ) -> Lane:
-    """why: what keeps its provider from being read, if anything does."""
+    """What is due in a lane. why: what keeps its provider from being read, if anything does."""
     source = session.registry.sources.get(mark.provider)
     if source is None or source.kind != "status":
         due = Due(action=None, window=mark.window, reason=why or f"the plugin of {mark.provider} reads no meters")
@@ -304,7 +304,7 @@ def _elsewhere(due: Due, what: str) -> Due:
 
 
 def lane_option(session: Session, agent: str | None) -> str:
-    """What a command needs to work in a lane, if that is not the session's own without a name."""
+    """The option that makes a command work in a lane; empty if neither it nor the session's own has a name."""
     return f" --agent {quote(agent)}" if agent else " --agent ''" if session.lane else ""
 
 
@@ -326,7 +326,7 @@ def _left_open(
             continue
         due, account = _open_due(session, session.registry.sources[name], before), before.record.get("account")
         place = f"--window {quote(mark.window)}"
-        # an AFTER behind a reset measures nothing, one behind another window of the account the work of both
+        # an AFTER after a reset measures nothing; one after another window of the account measures the work of both
         is_late = ran.before and mark.at < ran.before.captured_at.timestamp()
         if due.action != "before" and is_late and len({None, ran.account, account}) < 3:
             add = f"tracker windows add {quote(mark.window)} --from TIME --to TIME --provider {name}{option}"
@@ -354,7 +354,7 @@ def _open_due(session: Session, source: Source, before: Capture) -> Due:
     buffer = timedelta(minutes=session.config.buffer_minutes)
     past = _resets(session, source, now - buffer, now)
     coming = min(_resets(session, source, now, now + YEAR), default=None)
-    # behind a reset of what measures the window an AFTER says nothing
+    # after a reset of the capacity meter an AFTER measures nothing
     is_last = capacity is not None and capacity.reset_at is not None and capacity.reset_at == coming
     return Due(
         action="after",
@@ -384,7 +384,7 @@ def _next_window_due(session: Session, source: Source, last: Capture) -> Due:
         command = f"tracker start {source.name} --stdin --window W"
         reason = f"{last.window} is finalized, and no id follows it: `{command}` names one"
         return Due(action=None, window=last.window, reason=reason)
-    # one pair counts: a pair of this lane would displace that of another
+    # only one pair counts: a pair of this lane would displace another lane's
     while _is_taken(session, source, following, last) or any(session.index.entries("windows", [following])):
         following = Windows(session).following(following)
     named = "" if following == usual else f" --window {quote(following)}"

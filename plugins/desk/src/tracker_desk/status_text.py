@@ -47,7 +47,7 @@ def show(session: Session, status: Status, zone: tzinfo) -> None:
     for lane in status.lanes:
         typed = [*filter(None, (lane.due.command,)), *(left.command for left in lane.also_open)]
         due = _next(clock, evolve(lane.due, command=None))
-        # a command stays in one line, so that it can be copied
+        # a command stays on one line so that it can be copied
         each = "\n".join(("", f"Next for {lane_name(lane)}: {due}", *(f"    {line(one)}" for one in typed)))
         session.show(each, has_cures=True)
     for group in (_outlooks(status), _closing(clock, status)):
@@ -55,7 +55,7 @@ def show(session: Session, status: Status, zone: tzinfo) -> None:
 
 
 def next_of_meters(session: Session, status: Status) -> str:
-    """What comes next if meters were only synced: windows of what was done, which need the commits, or a new one."""
+    """What comes next if meters were only synced: windows from past work, which need its commits, or a new one."""
     here, propose = Path.cwd(), "tracker windows propose"
     measuring = {name: source.capacity for name, source in session.registry.providers.items()}
     if all(measuring.get(one.provider) not in (None, one.meter.key) for one in status.meters):
@@ -67,7 +67,7 @@ def next_of_meters(session: Session, status: Status) -> str:
 
 
 def heading(clock: Clock) -> str:
-    """The instant itself, with the zone's name; `UTC+2` is a rule of POSIX there, which counts hours to the west."""
+    """The current time with the zone's name. There, `UTC+2` is a POSIX rule, which counts hours to the west."""
     name, shown = f"{clock.zone}", f"{clock.now:%a %d %b %Y %H:%M %Z}"
     if name.removeprefix("Etc/") == clock.now.tzname():
         return shown
@@ -176,7 +176,7 @@ def _meters(clock: Clock, shown: Sequence[CurrentMeter]) -> Iterator[str]:
 
 def _reset(clock: Clock, gauge: Gauge) -> str:
     if gauge.reset_at is None:
-        # the vendor's words are of no zone or day that is known
+        # the zone or day of the vendor's words is not known
         return f", reset not known (the pane says: {line(gauge.resets)})" if gauge.resets else ""
     if gauge.reset_at <= clock.now:
         return f", was reset {clock.at(gauge.reset_at)}"

@@ -34,11 +34,11 @@ BY_HAND = "no command writes such a record: a program or a person changed the fi
 
 @define
 class StreamCheck:
-    """One stream: its counts, and what is found on the way through it.
+    """One stream: its counts, and the findings of one pass through it.
 
-    ids: those of this stream, filled on the way. targets: what tombstones take back, with their line. behind: the lines
-    with whole records beside torn or whole ones: number, offset, the records' ids. broken: the offsets of lines that
-    are not records and have no copy in `*.torn`. copied: how many have one.
+    ids: the stream's ids, filled on the way. targets: what tombstones take back, with their line. behind: lines that
+    hold whole records beside torn or other whole ones: number, offset, the records' ids. broken: the offsets of lines
+    that are not records and have no copy in `*.torn`. copied: how many have one.
     """
 
     session: Session

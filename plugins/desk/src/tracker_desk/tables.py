@@ -36,7 +36,7 @@ def columns(table: Iterable[Iterable[str]]) -> list[str]:
 
 
 def by_path(record: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Scalar]]:
-    """The values of a record by the path to each, as `providers.toy.delta`; a list is JSON."""
+    """The values of a record by path, such as `providers.toy.delta`; lists are JSON."""
     for key, value in record.items():
         if isinstance(value, Mapping) and value:
             yield from by_path(value, f"{prefix}{key}.")

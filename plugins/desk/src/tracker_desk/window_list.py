@@ -24,27 +24,27 @@ from tracker.kernel import (
 )
 from tracker_desk.money import floored
 
-LEAST = 0.005  # what is less is not nothing, and has more digits
+LEAST = 0.005  # smaller values are not nothing, and get more digits
 FIGURES = ("features", "capacity", "efficiency")
-# who captured a provider, and from when to when
+# the lanes that captured a provider, and when
 MEASURED = ("lanes", "from", "to")
 # what the columns of the window as a whole begin with
 WHOLE = "window_"
 LEADING = ("window", "lane", "from", "to", "state", "provider")
-# of money the count of requests that it leaves out
+# for each amount of money, the count of requests that it leaves out
 BARE = {
     **dict.fromkeys(("cost_usd", "cost_usd_per_feature"), "unpriced_requests"),
     "shared_cost_usd": "shared_unpriced_requests",
 }
 HEAD = (*LEADING, *FIGURES)
-# columns of a feature that name another window which moved the same meter at the same time; of the first neither counts
+# columns that name another window which moved the same meter at the same time; with the first, neither counts
 OVERLAPS, WOULD_OVERLAP = "overlaps", "would_overlap"
 T = TypeVar("T")
 
 
 @frozen(kw_only=True)
 class ListedWindow:
-    """A window: `open` lacks a capture, or has none, `closed` is measured and not finalized.
+    """A window: `open` lacks a capture or has none, `closed` is measured but not finalized.
 
     providers: the columns of each, with its own `lanes`, `from` and `to`: they may differ from those of the window.
     stale: the providers whose captures changed, or were added, after it was finalized.
@@ -80,7 +80,7 @@ class ListedWindow:
 
 
 def listed(session: Session, windows: Sequence[str] | None) -> Iterator[ListedWindow]:
-    """The windows in their order; None: every one. Some thousand are held at a time."""
+    """The windows in their order; None means all. Some thousand are held at a time."""
     unread = _unread(session)
     for part in Windows(session).parts(windows, with_open=True):
         known, groups = _by_window(facts(session, part.windows)), _by_window(part.groups)
@@ -204,7 +204,7 @@ def _providers(
 def _figures(session: Session, source: Source, row: FinalizeRow, group: Sequence[Capture]) -> dict[str, float | None]:
     found, features = row.result(source, group), row.features.get(source.name)
     if found is None or found.reason is not None:
-        # it has figures all the same; who was not captured took an unknown amount, not nothing
+        # it still has figures; a provider that was not captured used an unknown amount, not nothing
         return {"features": features, "capacity": canonical(group).capacity(session, source), "efficiency": None}
     efficiency = found.features / found.capacity if found.capacity else None
     return {"features": features, "capacity": float(found.capacity), "efficiency": efficiency}
@@ -223,7 +223,7 @@ def lines(windows: Iterable[ListedWindow], clock: Clock) -> Iterator[str]:
         for key, text in row.items():
             widths[key] = max(widths.get(key, 0), len(text))
     titles = {}
-    # of the window as a whole last, by its whole name if a provider has a column of that name
+    # columns of the whole window come last, with their full name if a provider has a column of that name
     for key in sorted(widths, key=lambda key: key.startswith(WHOLE)):
         name = key.removeprefix(WHOLE)
         titles[key] = key if name in widths else name
@@ -235,7 +235,7 @@ def lines(windows: Iterable[ListedWindow], clock: Clock) -> Iterator[str]:
 def _line(row: Mapping[str, str], widths: Mapping[str, int]) -> str:
     cells = []
     for key, width in widths.items():
-        # only the first row of a window has what is of the whole
+        # only the first row of a window has the columns of the whole window
         text = row.get(key, "-" if row["window"] or not key.startswith(WHOLE) else "")
         cells.append(text.ljust(width) if key in LEADING else text.rjust(width))
     return "  ".join(cells).rstrip()
@@ -264,7 +264,7 @@ def _rows(one: ListedWindow, clock: Clock) -> Iterator[dict[str, str]]:
 
 
 def _added(columns: Mapping[str, Any], key: str) -> str:
-    """A column that a feature adds; money that leaves requests out is the least that it was."""
+    """A column that a feature adds; money that leaves requests out is a lower bound."""
     found = columns[key]
     if found is None or not columns.get(BARE.get(key, "")):
         return _cell(found)

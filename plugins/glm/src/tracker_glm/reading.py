@@ -19,7 +19,7 @@ import orjson
 
 from tracker.api import JSON, Gauge, Reading, account_id, amount, count, instant, percent, plain_text
 
-Object: TypeAlias = "dict[str, Any]"  # a JSON object of which nothing is known
+Object: TypeAlias = "dict[str, Any]"  # a JSON object with nothing known about it
 
 TOKEN_TYPES = ("TOKENS_LIMIT", "CREDIT_LIMIT")  # until mid-2026, and since
 TOOL_TYPE = "TIME_LIMIT"

@@ -1,4 +1,4 @@
-"""Canaries: what is personal or secret is put into an input, and must not come out of a plugin."""
+"""Canaries: personal and secret texts that are put into an input and must not come out of a plugin."""
 
 from __future__ import annotations
 

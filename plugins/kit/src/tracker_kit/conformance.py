@@ -133,7 +133,7 @@ class SourceConformance(Conformance):
         assert block is None, rule("a block is shown although there is nothing to show", "render_preview_block")
 
     def test_a_view_shows_records_as_data(self, registry: Registry, info: Source) -> None:
-        """Those of the kit's own windows, also without what is in them: a record may be edited by hand."""
+        """The records of the kit's own windows, also with fields missing: a record may be edited by hand."""
         known = json.loads(files("tracker_kit").joinpath("recorded.json").read_bytes()).get(info.stream, [])
         bare: dict[str, Any] = {"window": "W0-01"}  # by which the core finds them
         for record in (bare, *known, *({**dict.fromkeys(one), **bare} for one in known)) if info.kind == "view" else ():

@@ -34,7 +34,7 @@ def document(session: Session, found: Note) -> dict[str, Any]:
 
 
 def describe(session: Session, found: Note, width: int) -> Iterator[str]:
-    """A declaration as people read it, in lines of so many columns."""
+    """A declaration as people read it, in lines of `width` columns."""
     source = found.info
     yield f"{source.name}: {line(source.title)}, a {source.kind} source"
     for label, rows in _parts(session, found, source):
@@ -89,7 +89,7 @@ def _hooks(session: Session, found: Note) -> dict[str, list[str]]:
 
 
 def aligned(rows: Cells) -> list[str]:
-    """The rows as lines whose cells stand in columns."""
+    """The rows as lines with aligned cells."""
     if not rows:
         return []
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

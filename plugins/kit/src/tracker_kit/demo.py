@@ -26,7 +26,7 @@ from tracker.api import DemoStep, Source
 from tracker.kernel import Interruption, PluginError, Session, TrackerError
 from tracker_kit import inventory
 
-# the first stage of the steps behind the demo's own window
+# the first stage of the steps after the demo's own window
 MORE = 50
 WINDOW = re.compile(r"\{window(?:\+(\d))?\}")
 PROVIDERS = "{providers}"
@@ -40,7 +40,7 @@ CLOSING = (
 
 @frozen(kw_only=True)
 class Step:
-    """One command and what is piped to it; of one that `is_brief` only the result is shown."""
+    """One command and what is piped to it; if it `is_brief`, only its result is shown."""
 
     arguments: tuple[str, ...]
     capture: Path | None = None
@@ -110,7 +110,7 @@ def program() -> str:
         # uv puts the environment before the PATH of the shell
         return "uv run --no-dev tracker"
     typed, found = sys.argv[0], shutil.which("tracker")
-    # a name alone, or that of another program, is no path to type
+    # a name alone, or another program's, is not a path to type
     is_path = Path(typed).name == "tracker" and os.path.exists(typed)
     return shlex.quote(typed) if is_path and not (found and os.path.samefile(found, typed)) else "tracker"
 
@@ -143,7 +143,7 @@ def _step(session: Session, source: Source, declared: DemoStep, window: str, fol
 
 def _closing(declared: DeclaredSteps, window: str) -> Iterator[Step]:
     """The commands that sum up, as far as they are installed and there is something to sum up."""
-    # those of which there are enough windows for an interval
+    # those with enough windows for an interval
     several = sorted({source.name for source, step in declared.steps if source.is_provider and step.stage >= MORE})
     has_stream = any(source.is_stream for source, _ in declared.steps)
     for words in CLOSING:
@@ -171,7 +171,7 @@ def _windows(step: DemoStep) -> set[str]:
 
 
 def _named(arguments: Sequence[str], window: str) -> tuple[str, ...]:
-    """The arguments with the window's id, or that of one behind it."""
+    """The arguments with the window's id, or that of a later one."""
     head, number = re.fullmatch(r"(.*?)(\d*)", window).groups()  # type: ignore[union-attr]
 
     def later(found: re.Match[str]) -> str:

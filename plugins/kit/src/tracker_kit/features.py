@@ -79,7 +79,7 @@ class FeatureConformance(Conformance):
         return declared
 
     def test_is_discovered_and_nothing_of_it_is_left_out(self, found: Any) -> None:
-        """No command and no settings, because they are none or others have them; and its import changes nothing."""
+        """No command or setting is left out as invalid or taken; and its import changes nothing."""
         assert Settings.known()  # which looks at all settings
         assert not found.notes, rule("; ".join(found.notes), "Features")
 
@@ -94,7 +94,7 @@ class FeatureConformance(Conformance):
         assert not unmarked, rule(f"{', '.join(unmarked)} is not marked with @hookimpl", "When something is wrong")
 
     def test_its_settings_fit(self, declared: Feature) -> None:
-        """What says whether a value is right answers for any value of the setting's type."""
+        """`fits` answers for any value of the setting's type."""
         own = [one for key, one in Settings.known().items() if key.rpartition(".")[0] in declared.settings]
         for one in own:
             for fits in dict.fromkeys((one.fits, one.fits_new)):

@@ -38,7 +38,7 @@ def _arguments(registry: Registry, cause: str) -> list[str]:
 
 
 def functions_left_out(registry: Registry, name: str) -> list[str]:
-    """A sentence for each reason for which a source goes without some of its shell functions."""
+    """A sentence for each reason why a source does not get some of its shell functions."""
     found = dict[str, list[str]]()
     for function, why in sorted(registry.lost_functions(name).items()):
         found.setdefault(why, []).append(function)
@@ -70,7 +70,7 @@ def _row(found: Any, kind: str | None) -> dict[str, Any]:
 
 
 def cure(name: str, distribution: str, error: PluginError) -> str:
-    """What to do about a plugin that was left out; a cause that says it itself comes first."""
+    """What to do about a plugin that was left out; a cause that already says so comes first."""
     owner, cause, step = distribution or "its distribution", error.cause, error.step
     leave_out = f"{DISABLE}={name} leaves it out"
     # no index has tracker, and a plugin may come from anywhere: a stranger's may have its name there
@@ -134,7 +134,7 @@ def _below(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def disabled(registry: Registry) -> str | None:
-    """A note on those that the user left out."""
+    """A note on the plugins that the user disabled."""
     if not registry.disabled:
         return None
     named = ", ".join(f"{line(found.name)} ({line(found.distribution)})" for found in registry.disabled)

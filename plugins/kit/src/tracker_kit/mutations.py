@@ -24,7 +24,7 @@ def wraps(text: str) -> Iterator[tuple[str, str]]:
 
 
 def dressings(text: str) -> Iterator[tuple[str, str]]:
-    """The same content in other clothes: the values must be the same."""
+    """The same content in another form: the values must be the same."""
     lines = text.splitlines()
     if not text.lstrip().startswith(("{", "[")):  # what a program answers is no screen
         yield "coloured", "\n".join(f"\x1b[38;5;{30 + at % 7}m{line}\x1b[0m" for at, line in enumerate(lines))

@@ -1,4 +1,4 @@
-"""What is wrong with a panel that the core takes, and that a view would leave out, or show without what is in it."""
+"""Faults of a panel that the core accepts, but that a view would leave out or show incompletely."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def faults(panel: Panel) -> Iterator[str]:
 
 
 def _wrong_values(panel: Panel, chart: Chart) -> Iterator[str]:
-    """What a chart cannot draw, of values that a table can show."""
+    """Values that a table can show and a chart cannot draw."""
     times = [chart.x] if chart.kind in ("columns", "steps") else []
     for key in (*times, chart.y, chart.low, chart.high):
         found = [row[key] for row in panel.rows if key is not None and row.get(key) is not None]

@@ -28,7 +28,7 @@ CASE = "from pathlib import Path\n\nfrom tracker_kit.verdict import case\n\n"
 
 @frozen(kw_only=True)
 class Target:
-    """Plugins, their tests, and what stands before the installed packages."""
+    """Plugins, their tests, and the folders that come before the installed packages."""
 
     sources: tuple[str, ...]
     tests: Path | None = None
@@ -66,7 +66,7 @@ def _target(session: Session, name: str, folder: Path) -> Target:
     if any(one.name == name for one in registry.disabled):
         raise TrackerError(f"{name} is disabled. Unset TRACKER_DISABLE_PLUGINS.")
     hint = near(name, installed)
-    raise TrackerError(f"Invalid target {name!r}. Expected a folder or an installed plugin. {hint}")
+    raise TrackerError(f"There is no folder or installed plugin {name!r}. {hint}")
 
 
 def _project(project: Path, folder: Path) -> Target:
@@ -126,7 +126,7 @@ def _verdicts(session: Session, folder: Path, target: Target, inputs: Path | Non
 
 
 def _run(session: Session, folder: Path, target: Target, tests: Path) -> list[dict[str, Any]]:
-    """What the conformance checks below a path found; the tests that are none of them are not run."""
+    """What the conformance checks below a path found; other tests are not run."""
     (folder / "pytest.ini").write_text(INI, encoding="utf-8")
     result = folder / "verdict.json"
     result.unlink(missing_ok=True)
@@ -153,7 +153,7 @@ def _run(session: Session, folder: Path, target: Target, tests: Path) -> list[di
         told.cancel()
     if not result.exists():
         said = (done.stderr or done.stdout).decode(errors="replace").strip().splitlines()
-        # pytest interrupted, broken or misused; all other ends without a result are none of its making
+        # pytest interrupted, broken or misused; it causes no other end without a result
         is_pytests = said and done.returncode in (2, 3, 4)
         why = said[-1] if is_pytests else "the plugin ended the process, as os._exit does"
         raise TrackerError(f"The checks did not finish (status {done.returncode}): {why}.")

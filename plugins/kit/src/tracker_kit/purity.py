@@ -65,7 +65,7 @@ def no_input_or_output() -> Iterator[list[str]]:
 
 
 def _watched(seen: list[str], owner: Any, name: str, *, is_clock: bool = False) -> Any:
-    """Put a function in the place of one that notes its calls by this thread; a clock raises besides."""
+    """Replace a function by one that notes its calls from this thread; a clock also raises."""
     real, thread, label = getattr(owner, name), threading.get_ident(), f"{owner.__name__}.{name}"
 
     def called(*arguments: Any, **named: Any) -> Any:
@@ -93,7 +93,7 @@ def modules_of(package: str) -> list[types.ModuleType]:
 
 
 def kept(package: str) -> dict[str, str]:
-    """What the modules of a package hold in containers, which a hook leaves as it is."""
+    """What the modules of a package hold in containers, which a hook must not change."""
     return {
         f"{module.__name__}.{name}": repr(value)
         for module in modules_of(package)

@@ -21,7 +21,9 @@ tracker.testing = tracker_kit  # type: ignore[attr-defined]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--update-screens", action="store_true", help="rewrite what each screen is expected to say")
+    parser.addoption(
+        "--update-screens", action="store_true", help="record what each screen gives now as its expected reading"
+    )
 
 
 @pytest.fixture
@@ -33,7 +35,7 @@ def tracker_cli(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str
     """
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("TRACKER_", "AGENT_ID"))}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)  # a test starts the program often: compile it once
-    # the developer's own session logs are none of the tests'
+    # the developer's own session logs must not reach the tests
     environment |= {"TRACKER_DATA_DIR": str(tmp_path / "data"), "TZ": "UTC", "COLUMNS": "120", "HOME": str(tmp_path)}
 
     def run(*arguments: str, stdin: str | bytes = "", **extra: str) -> subprocess.CompletedProcess[str]:

@@ -39,7 +39,7 @@ class Screen:
         }
 
     def record(self, parsed: dict[str, Any] | None) -> None:
-        """Write what is expected from now on; the change shows in the diff."""
+        """Write what is expected from now on; the diff shows the change."""
         self.expected["parsed"] = parsed
         text = json.dumps(self.expected, indent=2, ensure_ascii=False)
         self.beside.write_text(text + "\n", encoding="utf-8")

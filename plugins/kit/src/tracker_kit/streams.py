@@ -45,7 +45,7 @@ class TelemetryConformance(SourceConformance):
         lines = self._lines()
         text = "a stream that is read twice, each time with a fresh scratch, gives other events"
         first, second = self._stream(registry, lines), self._stream(registry, lines)
-        # both are empty where the module remembers what earlier checks read
+        # both are empty if the module remembers what earlier checks read
         assert any(first), rule(text, "Purity")
         assert first == second, rule(text, "Purity")
 

@@ -53,7 +53,7 @@ def gather(session: Session, asked: Sequence[str], also: Sequence[str] = ()) -> 
     opened = tuple(openings(session))
     windows = _windows(session, shown, opened)
     wanted = [step for found in windows for step in found.steps]
-    # what is open elsewhere is listed as well, and a window cannot begin before its provider's last one ends
+    # windows open elsewhere are listed too: a provider's next window cannot begin before the last one ends
     wanted += [end_step(session, found) for found in opened if found.window not in shown]
     noted = commands(session, shown)
     preview = Windows(session).preview(shown)._replace(blocks=(), not_shown=())

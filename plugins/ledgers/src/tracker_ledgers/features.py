@@ -28,7 +28,7 @@ def reserve(session: Session, given: Mapping[str, Any], prefix: str | None) -> N
 
     def row() -> dict[str, Any]:
         taken = logged_ids(session)
-        # those of another branch, or of another worktree
+        # including ids of other branches or worktrees
         others = dict.fromkeys(str(one.row["feature_id"]) for one in reversal.written(session, FEATURES))
         taken = [*(one for one in others if one not in taken), *taken]
         if wanted in taken:
@@ -63,7 +63,7 @@ def log(session: Session, given: Mapping[str, Any]) -> None:
 
 
 def check_id(feature: str) -> str:
-    """An id that can stand in a cell, a commit message and a command."""
+    """Check that an id fits in a cell, a commit message and a command."""
     if not ID.fullmatch(feature) or not feature.isprintable():
         raise TrackerError(
             f"Invalid feature id {line(feature)[:80]!r}. Expected a letter or digit, then up to 63 characters"

@@ -182,7 +182,7 @@ def _anomalies(found: Brief) -> Iterator[str]:
 
 
 def _files(paths: Iterable[Path]) -> list[str]:
-    return [line(path) if path.exists() else f"{line(path)} (not there)" for path in paths]
+    return [line(path) if path.exists() else f"{line(path)} (missing)" for path in paths]
 
 
 def _commands(found: Brief) -> list[str]:

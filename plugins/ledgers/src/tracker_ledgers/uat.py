@@ -29,7 +29,7 @@ from tracker_ledgers.settings import Uat
 from tracker_ledgers.window_state import unknown
 
 NESTED = "TRACKER_NESTED"  # "1": tests that start pytest, behave or `tracker uat` leave themselves out
-LIVE = ("TRACKER_DATA_DIR", "AGENT_ID")  # not for the tests: they must not write into the session's data
+LIVE = ("TRACKER_DATA_DIR", "AGENT_ID")  # kept from the tests, which must not write into the session's data
 NO_TESTS = 5  # pytest's exit status if it collected nothing
 # How long a runner may take to end after Ctrl-C.
 END_SECONDS = 5.0
@@ -148,9 +148,9 @@ def _command(session: Session, text: str, seconds: float) -> RunnerResult:
 
 
 def _status(session: Session, words: list[str], seconds: float) -> int | None:
-    """Run a program in the repository, its output on stderr: its exit status, None if it took too long.
+    """Run a program in the repository, its output on stderr. Returns its exit status, None if it took too long.
 
-    It is ended with the processes that it started, which would write its report later and keep a pipe open.
+    The processes that it started end with it: they could write its report later and keep a pipe open.
     """
     environment = {key: value for key, value in os.environ.items() if key not in _private(session)} | {NESTED: "1"}
     sys.stderr.flush()
@@ -188,7 +188,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _private(session: Session) -> set[str]:
-    """Variables that a runner does not get: where the records are, the lane, and every key of a vendor."""
+    """Variables that a runner does not get: the place of the records, the lane, and every vendor's key."""
     named = session.settings_file.values.get("key_variables") or ()
     keys = {entry.partition("=")[2].strip() for entry in named}
     for source in session.registry.sources.values():
@@ -233,7 +233,7 @@ def _preview(session: Session, window: str, folder: Path) -> tuple[Any, RunnerRe
     return found.document(), evolve(check, result=result, detail=detail, artifact=artifact)
 
 
-# --- what is said and kept
+# --- reporting and recording
 
 
 def _row(session: Session, window: str, run_id: str, check: RunnerResult) -> dict[str, Any]:

@@ -123,7 +123,7 @@ def state(
         state, more = f"cannot be finalized: the capacity meter of {', '.join(names)} fell", []
     else:
         state, more = _closed(session, window, groups)
-    # what a finalized window lacks may be the AFTER of one that is open again
+    # the AFTER that a finalized window lacks may be that of a lane that is open again
     steps = [*(one for one in steps if one.command not in [other.command for other in more]), *more]
     if any(one.rank in THERE for one in steps) and came_by_import(session, groups):
         steps = [evolve(one, why=_there(window, THERE[one.rank])) if one.rank in THERE else one for one in steps]
@@ -210,7 +210,7 @@ def _closed(session: Session, window: str, groups: Mapping[str, list[Capture]]) 
 
 
 def _again(session: Session, source: Source, group: Sequence[Capture]) -> Iterator[Step]:
-    """What makes a pair measure of which one pane lacks the meter of capacity: the capture again, or its value."""
+    """How to complete a pair if one pane lacks the capacity meter: capture again, or type the value."""
     name, pair, meter = source.name, canonical(group), source.capacity_meter
     lacking = pair.lacking(meter)
     if meter is None or len(lacking) != 1 or pair.mixed:
@@ -221,7 +221,7 @@ def _again(session: Session, source: Source, group: Sequence[Capture]) -> Iterat
     newest = session.index.newest(source.stream, one.agent_id, name)
     gauge = pair.before.reading.gauge(meter.key) if pair.before else None
     is_over = gauge is not None and gauge.reset_at is not None and gauge.reset_at <= session.now
-    # what was captured since, or is of the next period, measures something else
+    # what was captured since, or belongs to the next period, measures something else
     if one is pair.before or is_over or newest is None or newest.record_id != one.record_id:
         value_of = f"--{meter.field_name.replace('_', '-')}"
         command = typed(
@@ -261,7 +261,7 @@ def stale(session: Session, row: FinalizeRow, groups: Mapping[str, list[Capture]
 
 
 def loss(session: Session, row: FinalizeRow, groups: Mapping[str, list[Capture]]) -> Loss | None:
-    """The first provider whose pair no longer stands; one that has no capture left has left the window."""
+    """The first provider whose pair is broken; one without any capture has left the window."""
     window = row.window
     for name in sorted(row.providers.keys() & session.registry.sources.keys()):
         missing = canonical(groups.get(name, [])).missing

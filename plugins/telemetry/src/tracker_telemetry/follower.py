@@ -229,7 +229,7 @@ class Mark:
     def recall(self) -> tuple[Place, Place] | None:
         """The places that were noted last; the reader goes on as it was then."""
         try:
-            found = orjson.loads(self.path.read_bytes())
+            found = orjson.loads(self.path.read_bytes() if self.path.is_file() else b"")
             with self.path.with_suffix(".ids").open("rb") as file:
                 ids = file.read(found["shown"] * SIZE)
             if found["streams"] != self._streams(found["streams"]) or len(ids) != found["shown"] * SIZE:

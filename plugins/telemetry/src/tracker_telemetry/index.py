@@ -30,7 +30,7 @@ T = TypeVar("T")
 LineEvents: TypeAlias = "tuple[bytes, Sequence[dict[str, Any]] | None]"  # a line, and its events
 
 FILE = "telemetry.duckdb"
-VERSION = 7
+VERSION = 8
 PART = 8 << 20  # bytes of a stream that are inserted at once
 RAW = b'"raw_text"'  # of a whole stream in one row, as schema 1.0.0 has it
 LARGEST = 64 << 20  # bytes of a line
@@ -38,18 +38,15 @@ WAIT_SECONDS = 5.0  # how long another process may hold the file
 SETTINGS = "SET preserve_insertion_order = false; SET TimeZone = 'UTC'"
 MEMORY = "200MB"  # of the file; what does not fit is beside it
 MORE_MEMORY = "1GB"  # without a file; ten million latencies, in all, by lane and by model, hold 500 MB
-# the rows of a file, with columns as the journal has them; a value that does not fit its column is null
-READ = """
-read_json($path, format = 'newline_delimited', ignore_errors = true, maximum_object_size = $size, columns = {%s})
-"""
-ROWS = READ % ", ".join(
+# as the journal has them; a value that does not fit its column is null
+COLUMNS = ", ".join(
     [f"'{name}': 'VARCHAR'" for name in ("record_id", "window", "key", "ts", "rid", "lane", "model")]
     + [f"'{name}_tokens': 'DOUBLE'" for name in ("input", "output", "cache_read", "cache_write")]
     + ["'cache_write_5m_tokens': 'DOUBLE', 'cache_write_1h_tokens': 'DOUBLE', 'latency_ms': 'DOUBLE'"]
     + ["'routed': 'BOOLEAN', 'ok': 'BOOLEAN'"]
 )
 SCHEMA = f"""
-CREATE OR REPLACE TABLE stream (name VARCHAR, size BIGINT, head BLOB, tail BLOB);
+CREATE OR REPLACE TABLE stream (name VARCHAR, size BIGINT, origin VARCHAR, head BLOB, tail BLOB);
 CREATE OR REPLACE TABLE event (stream VARCHAR, id UBIGINT, win VARCHAR, key VARCHAR, ts DOUBLE, rid VARCHAR,
   lane VARCHAR, model VARCHAR, routed BOOLEAN, ok BOOLEAN, input BIGINT, output BIGINT, cache_read BIGINT,
   cache_write BIGINT, cache_write_1h BIGINT, latency DOUBLE, is_uncounted BOOLEAN);
@@ -65,7 +62,8 @@ INSERT INTO event SELECT $stream, hash(coalesce(record_id, uuid()::VARCHAR)), co
   {COUNT.format("cache_write_tokens")} + {COUNT.format("cache_write_5m_tokens")},
   {COUNT.format("cache_write_1h_tokens")}, CASE WHEN latency_ms >= 0 AND latency_ms < 1e300 THEN latency_ms END,
   coalesce(ok, false) AND coalesce(input_tokens, output_tokens) IS NULL
-FROM {ROWS}
+FROM read_json($path, format = 'newline_delimited', ignore_errors = true, maximum_object_size = $size,
+  columns = {{{COLUMNS}}})
 """
 # a record that is in the stream twice, as after a merge, counts once: of the new rows those are left out
 ONCE = """
@@ -80,6 +78,7 @@ def ask(session: Session, source: Source, windows: Sequence[str] | None, take: C
     import duckdb
 
     path = session.root / FOLDER / FILE
+    removed = session.index.tombstoned(source.stream)
     may_write = not session.dry_run and session.root.is_dir() and not path.parent.is_symlink()
     if may_write and is_linked(path):
         _discard(path)
@@ -87,7 +86,7 @@ def ask(session: Session, source: Source, windows: Sequence[str] | None, take: C
         try:
             with _opened(place) as database:
                 _catch_up(session, source, database)
-                _define(database, source.stream, windows, session.index.tombstoned(source.stream))
+                _define(database, source.stream, windows, removed)
                 return take(database)
         except duckdb.OutOfMemoryException as error:
             raise TrackerError(f"DuckDB has too little memory for {source.stream}: {error}") from error
@@ -169,10 +168,12 @@ def _discard(path: Path) -> None:
 def _catch_up(session: Session, source: Source, database: DuckDBPyConnection) -> None:
     """Read what the stream got since the last time; all of it if it is not the stream that was read."""
     stream, journal = source.stream, session.journal
-    row = database.execute("SELECT size, head, tail FROM stream WHERE name = ?", [stream]).fetchone()
-    size, *known = row or (0, None, None)
+    row = database.execute("SELECT size, origin, head, tail FROM stream WHERE name = ?", [stream]).fetchone()
+    size, *known = row or (0, None, None, None)
     now = journal.glance(stream, size)
-    is_same = known == [now.head, now.tail]
+    # the journal's index is made anew, under another name, where `tracker doctor` finds an edit
+    origin = f"{now.inode} {session.index.path and session.index.path.name}"
+    is_same = known == [origin, now.head, now.tail]
     if size == now.size and (is_same or not size):
         return
     database.execute("BEGIN")
@@ -192,7 +193,7 @@ def _catch_up(session: Session, source: Source, database: DuckDBPyConnection) ->
     database.execute(ONCE, [stream, first])
     mark = journal.glance(stream, now.size)
     database.execute("DELETE FROM stream WHERE name = ?", [stream])
-    database.execute("INSERT INTO stream VALUES (?, ?, ?, ?)", [stream, now.size, mark.head, mark.tail])
+    database.execute("INSERT INTO stream VALUES (?, ?, ?, ?, ?)", [stream, now.size, origin, mark.head, mark.tail])
     database.execute("COMMIT")
 
 
@@ -215,7 +216,7 @@ def _load_events(database: DuckDBPyConnection, stream: str, events: Iterator[dic
 
 
 def _file(path: Path) -> dict[str, Any]:
-    """What `READ` asks for. DuckDB reads twice of the size at once."""
+    """What `INSERT` asks for. DuckDB reads twice of the size at once."""
     return {"path": str(path), "size": min(path.stat().st_size + 1, LARGEST)}
 
 

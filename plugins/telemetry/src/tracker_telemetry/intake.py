@@ -120,8 +120,8 @@ class Intake:
                 reader.recall(before)
             else:
                 self.session.warn(
-                    f"The file last read as {follower.path} is not there or beside it any more, so what it gained after"
-                    " the last run is missing. Pipe a copy of it to --stdin. Each line is stored once."
+                    f"The file last read as {follower.path} is no longer at that path or beside it, so what it gained"
+                    " after the last run is missing. Pipe a copy of it to --stdin. Each line is stored once."
                 )
         elif not follower.path.exists():
             self.session.note(f"note: waiting for {follower.path}, which does not exist yet")

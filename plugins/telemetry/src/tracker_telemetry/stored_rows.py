@@ -123,7 +123,7 @@ class StoredRows:
     _kinds: bytearray = field(factory=bytearray)
     _at: int = 0
     _shown: Ids = field(factory=Ids)
-    _repeated: dict[bytes, int] = field(factory=dict)  # how often, of lines that were shown more than once
+    _repeated: dict[bytes, int] = field(factory=dict)  # how often lines were shown, of those shown more than once
     _read: dict[str, int] = field(factory=dict)
 
     def catch_up(self) -> None:

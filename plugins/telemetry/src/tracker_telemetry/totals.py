@@ -94,11 +94,12 @@ def _kept(session: Session, source: Source, windows: Sequence[str], spans: Spans
         return {"totals": {}, "outside": {}, "groups": [], "longest": 0}
     times = {window: (start.timestamp(), end.timestamp() if end else None) for window, (start, end) in spans.items()}
     glance = session.journal.glance(source.stream, places[-1][1])
-    name = _digest((FORM, grain, source.stream, list(windows), times, places, glance.head.hex(), glance.tail.hex()))
+    of = glance.inode, str(session.index.path and session.index.path.name), glance.head.hex(), glance.tail.hex()
+    name = _digest((FORM, grain, source.stream, list(windows), times, places, *of))
     path = session.root / FOLDER / FILE
     answers: dict[str, Any] = {}
     with contextlib.suppress(OSError, TypeError, ValueError):
-        answers = dict(orjson.loads(path.read_bytes()))
+        answers = dict(orjson.loads(path.read_bytes() if path.is_file() else b"{}"))
     match answers.get(name):
         # a damaged byte must not become a figure
         case [digest, dict(found)] if digest == _digest(found):

@@ -97,7 +97,7 @@ def panels(session: Session, period: Period) -> Iterator[Panel]:
         elif routed.tokens:
             share = 100 * routed.tokens / (baseline.tokens + routed.tokens)
             worth = "what that saved is not known" if saved is None else f"which saved {dollars(saved)} at list prices"
-            headlines.append(f"{source.title}: {number(share, 0)} % of the tokens went to a cheaper model, {worth}.")
+            headlines.append(f"{source.title}: {number(share, 0)}% of the tokens went to a cheaper model, {worth}.")
     if rows:
         yield Panel(
             name="routing",

@@ -255,7 +255,7 @@ def test_a_rotated_file_that_was_compressed_before_it_was_read_is_said(
     run = follow()
     wait_for(lambda: data.rids() == ["a", "b", "d"])
     err = run.signal(signal.SIGTERM)[2]
-    missing = "is not there or beside it any more, so what it gained after the last run is missing."
+    missing = "is no longer at that path or beside it, so what it gained after the last run is missing."
     assert f"{missing} Pipe a copy of it to --stdin." in err
     run = ingest("--stdin")
     run.write(rotated)

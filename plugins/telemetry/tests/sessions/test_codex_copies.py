@@ -372,6 +372,13 @@ def test_what_its_parent_or_a_sibling_uses_later_is_no_original_of_a_forks_reque
     assert sessions(home) == {"p": (3, BOTH["p"][1] + own), "f": (1, own), "g": (1, own)}
 
 
+@pytest.mark.parametrize("thread", ["", "p"])
+def test_what_a_fork_copied_is_its_parents_though_a_clock_was_set_back_before(home: Any, thread: str) -> None:
+    write(home, "p", [PARENT[0], *asked(0, USED[:2], thread=thread)])
+    write(home, "f", [*forked(-19, "f", "p", used=USED[:2]), *answered(1, USED[:3])])
+    assert sessions(home) == {"p": BOTH["p"], "f": (1, USED[2][2])}
+
+
 @pytest.mark.parametrize("is_named", [False, True])
 def test_a_fork_whose_copies_lack_the_records_or_their_threads(home: Any, *, is_named: bool) -> None:
     """What its parent shows by records counts once, and what a fork copied is none of its own if that is gone."""

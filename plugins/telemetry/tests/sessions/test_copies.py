@@ -65,6 +65,30 @@ def test_a_copy_that_names_its_session_is_that_ones(home: Any, message: Make, go
     assert requests(home) == {"f": 3, "g": 1}
 
 
+def test_a_copy_that_names_a_deleted_fork_is_no_original(home: Any, message: Make) -> None:
+    original = message("a", sessionId="p") + message("b", minute=1, sessionId="p")
+    named = {"sessionId": "g", "forkedFrom": {"sessionId": "f", "messageUuid": "u"}}
+    (home.projects / "p.jsonl").write_text(original)
+    path = home.projects / "g.jsonl"
+    path.write_text(message("a", **named) + message("c", minute=3, **named) + message("d", minute=9, sessionId="g"))
+    assert requests(home) == {"p": 2, "g": 2}
+
+
+@pytest.mark.parametrize("first", [4, 20])
+def test_copies_that_name_their_deleted_parent_need_no_time(home: Any, message: Make, first: int) -> None:
+    """The clock was set back before the fork's own first request, which else tells where its copies end."""
+    named = {"sessionId": "f", "forkedFrom": {"sessionId": "p", "messageUuid": "u"}}
+    parent, fork = home.projects / "p.jsonl", home.projects / "f.jsonl"
+    parent.write_text(message("a", minute=first, sessionId="p") + message("b", minute=9, sessionId="p"))
+    copies = message("a", minute=first, **named) + message("b", minute=9, **named)
+    fork.write_text(copies + message("c", minute=7, sessionId="f"))
+    assert requests(home) == {"p": 2, "f": 1}
+    parent.unlink()
+    for _ in range(3):
+        assert requests(home) == {"p": 2, "f": 1}
+        shutil.rmtree(home.data / ".index")
+
+
 @pytest.mark.parametrize("goes_on", [False, True])
 def test_copies_stay_their_parents_whose_file_is_deleted_and_the_index_with_it(
     home: Any, message: Make, goes_on: bool

@@ -186,5 +186,7 @@ def test_what_is_recorded_of_a_client_whose_plugin_is_not_in_use_is_named(home: 
     assert one["detail"].endswith("(usually tracker-claude-ghost)")  # tracker-claude is installed
     (home.data / "claude_ghost.jsonl").unlink()
     said = home.run("usage", TRACKER_DISABLE_PLUGINS="claude-sessions").stderr
-    assert "missing: 2 sessions left out: claude_sessions is recorded here, but TRACKER_DISABLE_PLUGINS names" in said
+    assert (
+        "missing: 2 sessions left out: claude_sessions is recorded here, but TRACKER_DISABLE_PLUGINS disables" in said
+    )
     assert home.usage("--provider", "claude")["missing"] == []

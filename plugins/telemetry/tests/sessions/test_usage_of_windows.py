@@ -291,7 +291,7 @@ def test_windows_of_which_only_daily_totals_are_left(two_days: Any, message: Any
     [row] = json.loads(two_days.run("--json", "scoreboard").stdout)
     assert (row["tokens_per_feature"], row["lost_sessions"]) == (150, 1)
     assert "some windows have only daily totals left" in two_days.run("scoreboard").stderr
-    unknown = "W1 claude: tokens not known, since only daily totals are left of 1 session"
+    unknown = "W1 claude: tokens not known, since only daily totals of 1 session are left"
     for command in (("handoff", "--dry-run"), ("report", "--format", "md")):
         assert unknown in two_days.run(*command).stdout, command
 
@@ -372,7 +372,8 @@ def test_a_checkpoint_books_what_the_session_logs_have_of_its_window(home: Any, 
         assert home.run(phase, "claude", "--stdin", *words, stdin=pane.format(used)).exit_code == 0
     words = ("checkpoint", "--window", "W1", "--provider", "claude", "--task", "t", "--plan", "1000")
     unknown = home.run(*words)
-    assert (unknown.exit_code, "in W1 is not known from session logs. Type --actual N." in unknown.stderr) == (2, True)
+    cure = "Session logs do not tell how many tokens claude used in W1. Type --actual N."
+    assert (unknown.exit_code, cure in unknown.stderr) == (2, True)
     log = home.projects / "s1.jsonl"
     log.write_text(message("a", minute=5) + message("b", minute=6))
     assert "booked 300 tokens for W1 (delta=-700)" in home.run(*words).stdout

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 # What `window_accounts` answers for a window that was forced from one account to another: it belongs to neither.
 MIXED = "2 accounts"
 NO_ACCOUNT = "(not named)"
-# why a window does not count whose captures are of two accounts or of two plans
+# why a window does not count if its captures are from two accounts or two plans
 OTHER_ACCOUNT = "other-account"
 TWO = {OTHER_ACCOUNT: "two accounts", "other-plan": "two plans"}
-# the kernel's reason of a window of which no `complete` said how many features it had
+# the kernel's reason for a window whose number of features no `complete` gave
 FEATURES_MISSING = "features-missing"
 
 
@@ -35,7 +35,7 @@ def _by_captures(session: Session, windows: Sequence[str]) -> dict[tuple[str, st
 
 
 def columns(session: Session, windows: Sequence[str]) -> dict[tuple[str, str], dict[str, Any]]:
-    """What other features know of windows, by window and provider."""
+    """What other features know about windows, by window and provider."""
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for answer in session.registry.ask("window_facts", session=session, windows=windows):
         for key, known in answer.items():
@@ -62,7 +62,7 @@ def alike(one: str, other: str) -> bool:
 
 
 def several_plans(known: Collection[tuple[str, str]]) -> list[str]:
-    """The plans of those origins that name more than one in words of one kind; their per cent are of other quotas."""
+    """The plans of each origin that names several in words of one kind; their per cent belong to different quotas."""
     found: dict[tuple[str, bool], dict[str, str]] = {}
     for origin, plan in sorted(known):
         found.setdefault((origin, plan.islower()), {}).setdefault(plan.casefold(), plan)
@@ -91,7 +91,7 @@ def note_excluded(session: Session, figures: Figures) -> None:
 
 
 def first_of(texts: Iterable[str], count: int, most: int = 6) -> str:
-    """The first of so many texts, and how many more there are."""
+    """The first of `count` texts, and how many more there are."""
     more = f" and {count - most} more" if count > most else ""
     return ", ".join(islice(texts, most)) + more
 
@@ -101,7 +101,7 @@ def _cure(window: str) -> str:
 
 
 def check(known: Collection[str], wanted: Iterable[str]) -> None:
-    """Refuse an account that no window is of; nothing else would say that it was mistyped."""
+    """Refuse an account that no window belongs to; nothing else would catch a typo."""
     for name in wanted:
         if name not in (*known, NO_ACCOUNT):
             hint = near(name, sorted(known)) if known else "No window has an account: leave out --account."

@@ -14,7 +14,7 @@ from tracker_verdict.stats.efficiency import LEAST_WINDOWS
 
 MOST_ODDS = 1_000_000
 MOST_RATIO = 1000
-# Less than 1.1 to 1 is shown as 1.0, and that says nothing.
+# Less than 1.1 to 1 is shown as 1.0, which says nothing.
 SAYS = 1.1
 
 
@@ -35,7 +35,7 @@ SIDES = (
 def show(session: Session, match: Match) -> None:
     """The comparison; on a terminal with its figures as a table."""
     session.show("\n".join(sentences(match)))
-    # by money a unit of one is not worth one of the other
+    # compared by money, a unit of one side is not worth a unit of the other
     columns = [one for one in SIDES if match.priced or one.key != "money"]
     if not session.table(columns, [_side_row(side) for side in (match.a, match.b)]):
         session.show("\n".join(f"  {_side(side)}" for side in (match.a, match.b)))
@@ -76,16 +76,16 @@ def _measure(match: Match) -> str:
 
 
 def more(match: Match) -> list[str] | None:
-    """How many windows, or days, of each side to add to those that there are until the next decision; None: not known.
+    """How many more windows, or days, of each side the next decision takes; None: not known.
 
-    With what half of all cases take, and with what four fifths do; without those that are there.
+    What half of all cases take, and what four fifths take, unless that many are there already.
     """
     found = match.comparison
     if (needed := found.rows_needed) is None:
         return None
     have = min(found.a.n, found.b.n)
     left = dict.fromkeys(number(one - have) for one in needed if one > have)
-    # an assumed spread makes no window one that would have shown something, nor does a step between the two sides
+    # with an assumed spread, or with a change between the two sides, the windows that are there prove nothing
     is_vain = found.evidence is None or found.first is not None
     return None if is_vain and not left else [*left]
 
@@ -113,7 +113,7 @@ def odds(evidence: float) -> str:
 
 
 def certainty(match: Match) -> str:
-    """How sure the better side is better, and under which assumption."""
+    """How sure it is that the better side is better, and under which assumption."""
     found = match.comparison
     lost = [side for side in (match.a, match.b) if side.figures.overlapping and not side.estimate.n]
     if found.kind == "none" and lost:
@@ -172,7 +172,7 @@ def _settling(match: Match) -> str | None:
         return None
     step = "Moving work" if gate.name == "reallocate" else "Retiring a side"
     among = f", as a choice among {found.rivals + 1} providers" if gate.name == "retire" and found.rivals > 1 else ""
-    takes = f"{step} takes {number(gate.evidence)} to 1{among}."
+    takes = f"{step} takes evidence of {number(gate.evidence)} to 1{among}."
     if (left := more(match)) is None:
         return takes
     if not left:
@@ -195,7 +195,7 @@ def limits(match: Match) -> str | None:
 
 
 def limit(ratio: float) -> str:
-    """An end of an interval: of one that says hardly anything more digits say nothing, either."""
+    """An end of an interval; in one that is nearly open, more digits would say nothing."""
     return "0" if ratio < 0.001 else f"over {MOST_RATIO:,}" if ratio > MOST_RATIO else rate(ratio)
 
 
@@ -212,7 +212,7 @@ def _pairs(match: Match, found: Certificate) -> str:
     if found.left_out:
         left += f" {plural(found.left_out, 'finished pair')} left out here."
     if found.evidence is None or found.favours is None:
-        return f"No planned pair has two windows that count, each of the provider that was drawn for it.{left}"
+        return f"No planned pair has two windows that count, each measured on the provider drawn for it.{left}"
     says = f"for {getattr(match, found.favours).name}" if found.evidence >= SAYS else "that either delivers more"
     rests = "whatever the days were like (sign flips)"
     if found.strayed:

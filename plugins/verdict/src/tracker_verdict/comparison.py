@@ -91,7 +91,7 @@ class Delivery:
 
 
 def delivered(session: Session, windows: Sequence[str] | None, *, with_projects: bool = False) -> Delivery:
-    """The finalized windows of some or of all, added up some thousand at a time; with a look at what a point buys."""
+    """The finalized windows, some or all, added up a few thousand at a time; it also looks at what a point buys."""
     names, projects = list[str](), dict[str, str]()
     tallies: dict[str, dict[str | None, Tally]] = {}
     providers = session.registry.providers
@@ -108,7 +108,7 @@ def delivered(session: Session, windows: Sequence[str] | None, *, with_projects:
                 own[account].add(row, part.groups.get((window, name), ()))
         for (window, _), own_facts in facts.items():
             if (project := own_facts.get("project")) is not None:
-                # of two projects a window is neither's
+                # a window of two projects belongs to neither
                 is_one = projects.setdefault(window, project) == project
                 projects[window] = project if is_one else NO_PROJECT
     refresh(session, [providers[name] for name in tallies])
@@ -116,7 +116,7 @@ def delivered(session: Session, windows: Sequence[str] | None, *, with_projects:
 
 
 def matches(session: Session, names: Sequence[str], question: Question, found: Delivery) -> list[Match]:
-    """Two providers against each other in some windows; of more than two each other one against the best."""
+    """Two providers against each other in some windows; of more than two, each against the best."""
     check({one for own in found.tallies.values() for one in own if one not in (None, MIXED)}, question.accounts)
     known = {
         name: _total(session, name, found.tallies[name], question.accounts)
@@ -138,7 +138,7 @@ def matches(session: Session, names: Sequence[str], question: Question, found: D
 
 
 def _rivals(session: Session, pair: tuple[str, str], names: Iterable[str], prices: Mapping[str, Price]) -> int:
-    """How many providers can be held against the best, also if two are named: all were seen before."""
+    """How many providers can be compared with the best, even if only two are named: all were seen before."""
     meters = {name: session.registry.providers[name].capacity_meter for name in (*pair, *names)}
     units = {name: meter.unit if meter else "" for name, meter in meters.items()}
     others = {name for name in units if name not in pair}
@@ -183,7 +183,7 @@ def _chosen(session: Session, known: Mapping[str, Figures], names: Sequence[str]
 def _merit(figures: Figures, price: Price | None) -> tuple[bool, float]:
     """What the best provider has most of."""
     found, scale = figures.efficiency, price.units_per_money if price else 1.0
-    # a window or two that went well are no best: the others are never held against each other then
+    # one or two lucky windows are not the best: the others would then never be compared with each other
     return found.ci_kind == "measured", (found.efficiency or 0.0) * scale
 
 
@@ -199,7 +199,7 @@ def _match(
     prices = [question.prices.get(one.source.name) for one in known]
     worth = (prices[0].units_per_money, prices[1].units_per_money) if prices[0] and prices[1] else (1.0, 1.0)
     a, b = (_side(*both, settings.comparable_days, question, block) for both in (known, known[::-1]))
-    # e-values need one rule for all looks, so days join windows there only if that was asked for
+    # e-values need one rule for all looks, so windows are summed only if that was asked for
     is_summed = question.blocks is not None
     return Match(
         a=a,
@@ -249,7 +249,7 @@ def _first(a: Sequence[int], b: Sequence[int]) -> Literal["a", "b"] | None:
 
 
 def comparable(own: Iterable[WindowResult], other: Sequence[int], days: float) -> tuple[Results, Sequence[str]]:
-    """The windows within so many days of a time of the other side, and the others: a trend moves those further apart.
+    """The windows within `days` of one of the other side, and the rest, which a trend may have moved too far apart.
 
     other: the times of the other side's windows, sorted.
     """
@@ -277,7 +277,7 @@ def _block(session: Session, projects: Mapping[str, str], by: str | None) -> Cal
         raise TrackerError(
             "No window has a known project. Session logs name it: read them with `tracker usage`, or use --blocks day."
         )
-    # windows without a project, or of several, may be of the same, so they are summed, too
+    # windows without a project, or with several, may belong to one, so they are summed
     return lambda one: projects.get(one.window, NO_PROJECT)
 
 

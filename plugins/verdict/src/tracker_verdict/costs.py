@@ -30,14 +30,14 @@ class MeterMoves(NamedTuple):
     at: datetime | None
 
     def state(self, named: Mapping[str, Plans]) -> Literal["alone", "shared", "outdated"]:
-        """Whether it says what a window costs: a per cent of another plan is of another quota.
+        """Whether it shows what a window costs now: a per cent of another plan belongs to another quota.
 
-        named: the plans that each origin named. A pane has other words than JSON, so each is held against itself.
+        named: the plans that each origin named. Panes and JSON have different words, so each is compared with itself.
         """
         then, after = plans(self.pair), self.pair[1]
         said_since = after and any(named[by][-1][0] > after.captured_at for by, _ in then if by in named)
         if after and not said_since:
-            # what its panes named nobody named again: what others said then tells
+            # its origins named no plan since: what other origins named at that time decides
             then |= {*_plans_at(named, after.captured_at)}
         if not all(alike(named[origin][-1][1], plan) for origin, plan in then if origin in named):
             return "outdated"
@@ -53,7 +53,7 @@ def _plans_at(named: Mapping[str, Plans], at: datetime) -> Iterator[tuple[str, s
 
 
 def moved_by(session: Session, source: Source, windows: Sequence[str]) -> list[MeterMoves]:
-    """What each finalized window moved; of one account to another nothing moves."""
+    """What each finalized window moved; a window from one account to another moves nothing."""
     rows, groups = Windows(session).finalized(windows), Windows(session).captures(windows)
     owners = {window: account for (window, name), account in accounts(session, windows).items() if name == source.name}
     shared = overlaps_of(session, source, rows, groups).shared
@@ -67,7 +67,7 @@ def moved_by(session: Session, source: Source, windows: Sequence[str]) -> list[M
 
 
 def costs_of(moved: Iterable[MeterMoves], meter: Meter, change: Regime | None = None) -> list[float]:
-    """What windows cost, sorted; before a change in points of now."""
+    """What windows cost, sorted; those before a change in today's points."""
     known = [(window, amount(window.delta.get(meter.field_name))) for window in moved]
     return sorted(
         float(cost) * (change.factor(window.at) if change else 1.0) for window, cost in known if cost is not None

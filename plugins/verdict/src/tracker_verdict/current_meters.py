@@ -16,24 +16,24 @@ from tracker_verdict.weeks import FULL
 PERCENT = "pp"
 # The tags of a whole pane without a meter, of one whose value cannot be read, and of values that a person typed.
 NO_METER, UNREADABLE, MANUAL = "no-meter", "section-missing", "manual-override"
-# That of a reset that was over, and what 0 % beside it rests on: the pane may as well be of just before it was used.
+# The tag of a reset that had passed, and what its 0 % rests on: the pane may be from just before the next use.
 OVER, UNUSED = "reset-over", "if it has not been used since its last reset"
-# What a meter shows now is read from every reading of so long; of what was before, each hour's highest and last
-# ones are enough.
+# What a meter shows now comes from every reading of this time; before that, each hour's highest and last readings
+# are enough.
 RECENT = timedelta(hours=2)
-# What older weeks weigh in a forecast is nothing.
+# Older weeks weigh nothing in a forecast.
 MEMORY = timedelta(weeks=16)
-# Clocks of two machines may differ by so much. A reading of the future is none of now.
+# Clocks of two machines may differ by this much. A reading from later than that is not current.
 SKEW = timedelta(minutes=5)
-# The newest windows, which say what one usually costs unless others are asked for; the same for every command.
+# The newest windows show what one usually costs, unless others are asked for; the same for every command.
 USUAL = 100
-# A script that begins work, and a plan of it, need a reading that is no older.
+# A script that starts work, and a plan, need a reading that is not older than this.
 FRESH = timedelta(minutes=15)
 
 
 @frozen(kw_only=True)
 class CurrentMeter:
-    """at: the instant that the value is of. taken_at: when it was read. limit: what is full, in the meter's unit.
+    """at: the instant of the value. taken_at: when it was read. limit: the value of a full meter, in its unit.
 
     doubt: what the value rests on, if anything.
     """
@@ -48,12 +48,14 @@ class CurrentMeter:
 
     @property
     def percent(self) -> float | None:
-        """What is used of the whole; None for a count whose end the vendor does not show."""
-        return self.used if self.limit == FULL else FULL * self.used / self.limit if self.limit else None
+        """The share that is used; None for a count whose limit the vendor does not show."""
+        if self.limit is None:
+            return None
+        return self.used if self.limit == FULL else FULL * self.used / self.limit if self.limit else FULL
 
 
 def holds(found: CurrentMeter, now: datetime, most: timedelta) -> bool:
-    """Whether a full meter is so still: until its reset, however old the reading; without one, if it is no older."""
+    """Whether a full meter is still full: until its reset, however old the reading; without a reset, for `most`."""
     return found.reset_at > now if found.reset_at is not None else now - found.at <= most
 
 
@@ -74,15 +76,15 @@ def too_old(age: timedelta, most: timedelta) -> str:
 
 
 def unread(captured: Sequence[OwnedCapture], meter: Meter) -> str | None:
-    """Why a meter has no reading, if it has captures: they are of the future."""
+    """Why a meter with captures has no reading: they lie in the future."""
     return "its only reading lies in the future" if _captured(captured, meter.key) else None
 
 
 def others(source: Source, known: MeterRows, meter: Meter) -> list[str]:
     """The meters that the readings show, if none shows this one: then the plan has no such meter.
 
-    Half a pane may lack the meter of capacity, so of that one the source itself says so, but of a count: what shows the
-    per cent of other meters may never show it, or not where it ends.
+    Half a pane may lack the capacity meter, so only the source's own tag counts for that, unless it is a count: what
+    shows the per cent of other meters may never show the count, or not its limit.
     """
     past, captures = known[0], [one.capture for one in known[1] if MANUAL not in one.capture.reading.errors]
     tags = {tag for one in captures for tag in one.reading.errors}
@@ -127,7 +129,7 @@ def captures(session: Session, source: Source, windows: Collection[str] | None) 
     groups = Windows(session).captures(windows)
     own = {key: group for key, group in groups.items() if key[1] == source.name}
     named = accounts(session, [window for window, _ in own])
-    # what a mixed window's captures show stands in the readings, each with its own account
+    # the readings have what a mixed window's captures show, each with its own account
     return [
         OwnedCapture(capture, named.get(key))
         for key, group in own.items()
@@ -164,7 +166,7 @@ def current_meters(
     ]
     shown, every = _captured(captured, meter.key), read.copy()
     for one in shown:
-        # a reading repeats it and tells its account, or that of its window is not known to be its own
+        # a reading repeats it with its account, or the window's account may not be that of the capture
         same = (other for other in every if other.used == one.used and abs(other.at - one.at) <= SKEW)
         if any(None in (one.account, other.account) for other in same):
             continue
@@ -173,7 +175,9 @@ def current_meters(
     for one in sorted(every, key=lambda one: (one.taken_at, one.at), reverse=True):
         newest.setdefault(one.account, one)
     # the newest reading of a count may show no limit
-    limits = {one.account: one.limit for one in sorted([*read, *shown], key=lambda one: one.taken_at) if one.limit}
+    limits = {
+        one.account: one.limit for one in sorted([*read, *shown], key=lambda one: one.taken_at) if one.limit is not None
+    }
     return [
         evolve(
             one,
@@ -185,7 +189,7 @@ def current_meters(
 
 
 def _doubt(captured: Sequence[OwnedCapture], meter: str, found: CurrentMeter) -> str | None:
-    """An idle meter shows its last reset, as does a pane of right after it."""
+    """An idle meter shows its last reset, and so does a pane from right after the reset."""
     if found.used or found.reset_at is not None:
         return None
     panes = [one.capture for one in captured if f"{OVER}:{meter}" in one.capture.reading.errors]
@@ -193,7 +197,7 @@ def _doubt(captured: Sequence[OwnedCapture], meter: str, found: CurrentMeter) ->
 
 
 def _captured(captured: Sequence[OwnedCapture], meter: str) -> list[CurrentMeter]:
-    """What captures show, of two of one instant the later line."""
+    """What captures show; of two at one instant, the later line."""
     found = {}
     for capture, account in sorted(captured, key=lambda one: one.capture.order):
         gauge = capture.reading.gauge(meter)
@@ -210,7 +214,7 @@ def _captured(captured: Sequence[OwnedCapture], meter: str) -> list[CurrentMeter
 
 
 def chosen(found: Sequence[CurrentMeter], account: str | None) -> CurrentMeter | None:
-    """The one of the named account, which must be there; else the first one."""
+    """The meter of the named account, which must exist; without a name, the first."""
     names = [one.account or NO_ACCOUNT for one in found]
     if account is not None and account not in names:
         raise TrackerError(f"No reading of account {account!r}. {near(account, names)}")

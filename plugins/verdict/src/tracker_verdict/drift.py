@@ -20,7 +20,7 @@ DAY = timedelta(days=1)
 
 @frozen(kw_only=True)
 class Drift:
-    """The change, if one is sure, and what was new since then; `why` says why nothing can be told.
+    """The change, if one is sure, and what was new since then; `why`: why it cannot tell.
 
     has_looked: whether the days were compared at all.
     """

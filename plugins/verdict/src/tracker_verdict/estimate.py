@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from tracker_verdict.regimes import Regime
     from tracker_verdict.tally import Results
 
-# From so many windows on the spread is that between days: windows of one day are alike.
+# From this many windows on the spread is that between days: windows of one day are alike.
 BLOCKS_FROM = 12
-# Windows of which a correlation says anything.
+# The least windows for a correlation.
 LAGGED = 4
 
 
@@ -46,7 +46,7 @@ class ProviderEstimate:
 
     waiting: those that count only as long as another window is not finalized, which moved the meter at the same time.
     plans: those that the windows were measured on, if they are several. change: that of what a point buys, if some of
-    the windows were before it: their capacity is in points of now.
+    the windows were before it: their capacity is in today's points.
     """
 
     given: Results
@@ -130,7 +130,7 @@ class ProviderEstimate:
 
     @property
     def mixed(self) -> str | None:
-        """The plans, whose per cent are of different quotas, if they are several."""
+        """The plans, if there are several: their per cent belong to different quotas."""
         return f"measured on several plans: {', '.join(self.plans)}" if self.plans else None
 
     @property
@@ -145,7 +145,7 @@ class ProviderEstimate:
 
     @property
     def lag_1(self) -> float | None:
-        """The correlation of the efficiency of a window with that of the one before; None of under 4 with a time."""
+        """The correlation of the efficiency of a window with that of the one before; None for under 4 with a time."""
         times, rates = array("d"), array("d")
         for one in self.given if self.efficiency else ():
             if one.at and one.capacity:
@@ -163,7 +163,7 @@ class ProviderEstimate:
 
     def figures(self) -> dict[str, Any]:
         """What `preview --json` prints, as JSON values."""
-        # in windows, also if the spread is that between blocks of them
+        # in windows, even if the spread is between blocks of them
         needed = in_windows(self.spread.windows_needed, self.per_block)
         return {
             **self.spread.figures(),
@@ -200,7 +200,7 @@ def of_results(
     whole = measure(((one.features, one.capacity, one.quality) for one in results), effect=effect)
     blocks = sums(results, block) if asked or whole.n >= BLOCKS_FROM else []
     spread = measure(blocks, effect=effect) if 0 < len(blocks) < whole.n else whole
-    # an assumed interval is of no spread
+    # an assumed interval measures no spread
     is_of_blocks = bool(blocks) and (asked is not None or spread.ci_kind == "measured")
     return ProviderEstimate(
         given=results,

@@ -82,7 +82,7 @@ def window_checks(session: Session, window: str) -> Sequence[Check]:
 
 @hookimpl
 def command_finished(session: Session, given: Mapping[str, Any]) -> None:
-    """Say of a window that was just finalized which other one takes its figures away, and loses its own."""
+    """Name the window that overlaps one that was just finalized, so that neither counts."""
     if given.get("reopen") is False and session.outcome and not session.dry_run:
         for check in window_checks(session, given["window"]):
             if check.state == "failed":

@@ -22,14 +22,14 @@ STREAM = "forecasts"
 # A week's last reading counts as its end if it is not older at the reset.
 END = timedelta(hours=24)
 FOREVER = timedelta(weeks=520)
-# What of an instant names its hour.
+# The part of an instant up to its hour.
 HOUR_LETTERS = len("2026-11-22T06")
 # Bytes at the stream's end that hold the rows of the last hour.
 TAIL = 1 << 16
 
 
 def store(session: Session, source: Source, found: Iterable[tuple[str, Prospect | None]], by: str) -> None:
-    """Keep what was forecast of meters, so that it can be scored. Bins are hours: of an hour one forecast is enough.
+    """Keep the forecasts of meters, so that they can be scored. One forecast an hour is enough.
 
     `status` and `gate` ask often and must not wait: a busy journal or a directory that is only read costs a row.
     """
@@ -78,7 +78,7 @@ def _kept(session: Session) -> set[tuple[Any, ...]]:
 
 @frozen(kw_only=True)
 class Outcome:
-    """A forecast, and what came: whether the meter was full, also by its linear pace, and the band held the rest."""
+    """A forecast, and what came: whether the meter was full, also by linear pace, and if the band held the rest."""
 
     reset_at: datetime
     probability: float
@@ -90,8 +90,8 @@ class Outcome:
 class Outcomes(NamedTuple):
     """The forecasts of ended weeks, and how many are not scored.
 
-    waiting: their week goes on. unread: nobody read how it ended, or one of several accounts has another name now.
-    words: a short history made them a word alone.
+    waiting: their week goes on. unread: the end of the week was not read, or one of several accounts was renamed.
+    words: with a short history they were only a word.
     """
 
     scored: list[Outcome]
@@ -99,7 +99,7 @@ class Outcomes(NamedTuple):
 
 
 class _Forecast(NamedTuple):
-    """A stored one: what it was made of, and the weeks, probability, linear pace and range that it said."""
+    """A stored forecast: what it was made from, and its weeks, probability, linear pace and range."""
 
     meter: str
     account: str | None
@@ -114,7 +114,7 @@ class _Forecast(NamedTuple):
 
 
 def _stored(session: Session, source: Source) -> Iterator[_Forecast]:
-    """Those of a provider, without what was edited by hand to say nothing."""
+    """Those of a provider, without rows that were broken by hand."""
     for row in (entry.record for entry in session.index.entries(STREAM)):
         at, reset_at, said = instant(row.get("captured_at")), instant(row.get("reset_at")), row.get("forecast")
         if row.get("provider") != source.name or at is None or reset_at is None or not isinstance(said, dict):
@@ -128,7 +128,7 @@ def _stored(session: Session, source: Source) -> Iterator[_Forecast]:
 
 
 def outcomes(session: Session, source: Source, now: datetime) -> Outcomes:
-    # of an hour one counts, as one is stored: an import brings those of another machine that looked in the same hour
+    # one per hour counts, as one is stored: an import may bring another machine's of the same hour
     stored = sorted(_stored(session, source), key=lambda one: one.at)
     made = {(one.meter, one.account, iso(one.at)[:HOUR_LETTERS]): one for one in stored}.values()
     known = history(session, source, now, FOREVER)
@@ -162,7 +162,7 @@ def _outcome(made: _Forecast, readings: Sequence[MeterReading]) -> Outcome | Non
     start = bisect_left(readings, made.reset_at - WEEK - LATE, key=lambda one: one.at)
     end = bisect_left(readings, made.reset_at + LATE, key=lambda one: one.at)
     week = steady([one for one in readings[start:end] if one.reset_at and abs(one.reset_at - made.reset_at) < LATE])
-    # also of a full one: weeks that are picked by how they ended would score no forecast fairly
+    # also for a full one: weeks that are picked by how they ended would not score a forecast fairly
     if not any(made.reset_at - one.until <= END for one in week):
         return None
     most = max(one.used for one in week)
@@ -172,7 +172,7 @@ def _outcome(made: _Forecast, readings: Sequence[MeterReading]) -> Outcome | Non
         probability=made.probability,
         is_linear_full=made.linear >= FULL,
         was_full=was_full,
-        # a full meter hides how much more was wanted: then the band holds it if it reaches so far
+        # a full meter hides how much more was wanted: the band then holds it if it reaches that far
         is_in_band=rest <= made.high and (was_full or made.low <= rest),
     )
 
@@ -219,7 +219,7 @@ def lines(source: Source, found: Outcomes) -> Iterator[str]:
     low, high = known["coverage_95"]
     yield (
         f"{source.name}: {plural(known['forecasts'], 'forecast')} of {plural(known['weeks'], 'week')} scored:"
-        f" {known['hits']} right about whether it was full{later}"
+        f" {known['hits']} right about whether the meter was full{later}"
     )
     yield f"  Brier score {known['brier']:.3f}, linear pace {known['brier_linear']:.3f} (0 is perfect)"
     yield (

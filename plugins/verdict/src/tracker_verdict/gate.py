@@ -127,7 +127,7 @@ def _left(percent: float) -> float:
 
 
 def _of_meter(session: Session, source: Source, question: Question, now: datetime, known: MeterRows) -> Answer:
-    # a provider may show meters that it did not declare, so what is mistyped has no reading at first
+    # a provider may show meters that it did not declare, so a typo looks like a meter without a reading
     declared = [one.key for one in source.meters]
     hint = "" if question.meter in declared else f". {near(question.meter, declared)}"
     unknown = Answer(state=UNKNOWN, why=f"no reading{hint}", meter=question.meter)
@@ -142,7 +142,7 @@ def _of_meter(session: Session, source: Source, question: Question, now: datetim
     found = chosen(shown_now, question.account)
     there = " or ".join(f"--meter {one}" for one in others(source, known, meter))
     if found is None and not hint and there:
-        # of a count other meters may still stop
+        # if it is a count, other meters may still stop
         why, is_final = f"this plan's readings have no such meter; add {there}", meter.unit == PERCENT
         return evolve(unknown, why=why, is_final=is_final)
     if found is None:
@@ -179,7 +179,7 @@ def _refusal(
 
 
 def _until_reset(go: Answer, ahead: Prospect | None, max_risk: float | None) -> Answer:
-    """Stop if what is left probably does not last until the reset. Of a risk that was asked for, unknown is not go."""
+    """Stop if what is left probably does not last until the reset. If a risk was asked for, unknown is not go."""
     is_any = max_risk is None or max_risk >= 1
     if ahead is None or ahead.probability is None:
         reason = "only weekly meters are forecast" if ahead is None else ahead.why

@@ -1,4 +1,4 @@
-"""What to type so that a meter is read anew."""
+"""What to type for a new reading of a meter."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tracker_verdict.current_meters import FRESH, SKEW, USUAL, readings_since
 def new_reading(session: Session, source: Source, account: str | None, *, several: bool) -> str:
     """What to type for a new reading. It replaces no BEFORE: a sample touches no window, and an open one is ended.
 
-    Of several accounts only a window of the meter's own one is ended, and a new one begins in a window of its own.
+    With several accounts, only a window of the meter's own account is ended; else a new window is begun.
     """
     name, on = source.name, f" on account {account}" if several and account else ""
     newest = {lane: mark for lane, mark in session.index.lanes(source.stream) if mark.provider == name}
@@ -34,7 +34,7 @@ def new_reading(session: Session, source: Source, account: str | None, *, severa
     if opened and opened[lane].at > (session.now + SKEW).timestamp():
         place = f"--phase before --window {shlex.quote(opened[lane].window)}"
         return f"`tracker alias delete {name} {place}{agent}` first: that BEFORE lies in the future"
-    # a sample may name no account, as those of Codex's session files do; of several it then says nothing of any
+    # a sample may name no account, as those of Codex's session files do; with several accounts it then fits none
     can_sample = not several and _can_sample(session, source)
     if can_sample and session.registry.first("meter_sampler", session=session, every=FRESH):
         return f"`tracker capture --sample {name}`"
@@ -49,14 +49,14 @@ def new_reading(session: Session, source: Source, account: str | None, *, severa
 
 
 def _is_reset(session: Session, source: Source, window: str) -> bool:
-    """Whether the meter of capacity was reset since the BEFORE of an open window, which no AFTER measures then."""
+    """Whether the capacity meter was reset since an open window's BEFORE: no AFTER can measure the window then."""
     before = canonical(Windows(session).captures([window]).get((window, source.name), ())).before
     gauge = before.reading.gauge(source.capacity) if before and source.capacity else None
     return gauge is not None and gauge.reset_at is not None and gauge.reset_at <= session.now
 
 
 def _free_window(session: Session, name: str, account: str | None, last: str | None) -> str:
-    """The next window behind the account's own that is not finalized and holds no capture of the provider.
+    """The next window after the account's own that is not finalized and holds no capture of the provider.
 
     The ids of another account may be a colleague's, and go on elsewhere. last: the newest window of the lane.
     """
@@ -70,7 +70,7 @@ def _free_window(session: Session, name: str, account: str | None, last: str | N
 
 
 def _can_sample(session: Session, source: Source) -> bool:
-    """Whether an origin can be asked for a reading of now, or one is at hand that is as good, and not stored yet."""
+    """Whether an origin can be asked for a current reading, or an equally good one is at hand and not stored yet."""
     if any(_is_here(one) for one in source.origins):
         return True
     period = Period(provider=source.name, names=("at-hand",))

@@ -32,12 +32,12 @@ from tracker_verdict.settings import VerdictSettings
 from tracker_verdict.weeks import FULL
 
 GO, TIGHT, STOP, UNKNOWN = "GO", "tight", "STOP", "unknown"
-# The probabilities that the planned windows fit from which the verdict is GO, or tight.
+# From these probabilities that the planned windows fit, the verdict is GO, or tight.
 GO_FROM, TIGHT_FROM = 0.8, 0.5
-# Fewer windows say nothing of how their costs differ: the probability is that of the spread that STATS2 takes for
-# granted. GO then fits in 79 to 93 % of simulated cases of one window, and in 87 to 97 % of three.
+# Fewer windows do not show how much their costs vary, so the probability assumes a spread (`stats.room`). GO then
+# fits in 79 to 93 % of simulated cases of one window, and in 87 to 97 % of three.
 MEASURED_FROM = 3
-# The points that a window may have cost which moved a meter of whole points by 0.
+# The points that a window may have cost if it moved a meter of whole points by 0.
 HIDDEN = 1.0
 
 
@@ -47,12 +47,12 @@ class Outlook:
 
     cost, fits: (least, usual, most); the usual cost is the mean of the finalized windows' deltas. `fits` counts with
     the most, the usual and the least cost, None if windows of that cost have no limit: they cost nothing.
-    costs, left_out, outdated: how many windows say what one costs, and how many do not because they overlap others, or
-    were measured on a plan of before.
+    costs, left_out, outdated: how many windows show what one costs, and how many do not because they overlap others, or
+    were measured on an earlier plan.
     probability: that the planned windows fit. why: what is missing if the verdict is unknown, or why none fits if what
     one costs is. doubt: what its value rests on, if anything. several: whether the provider has readings of more than
     one account. is_of_all: whether it stops all work if it is full. is_over: whether it was reset since it was read.
-    change: that of what a point buys, if its figures rest on what was used before it, in points of now.
+    change: that of what a point buys, if the figures include use before it, in today's points.
     """
 
     meter: str
@@ -206,7 +206,7 @@ def _of_meter(asked: _Question, meter: Meter) -> Iterator[Outlook]:
 def _of_current(asked: _Question, meter: Meter, known: Outlook, current: CurrentMeter) -> Outlook:
     """With what is ahead of it, and how many windows fit."""
     change, limit, local = None, current.limit, asked.session.zone
-    if not limit:
+    if limit is None:
         return evolve(known, why=_no_bar(meter))
     if meter.unit == PERCENT:
         change = regime(asked.session, asked.source, meter.key, current.account, several=asked.several)
@@ -233,11 +233,11 @@ def _of_current(asked: _Question, meter: Meter, known: Outlook, current: Current
     found = _verdict(known, costs, room, asked.windows_left)
     age = asked.now - current.at
     if age > asked.max_age and not (found.verdict == STOP and is_so):
-        # what was used since is not known, so that it may not be GO
+        # what was used since is not known, so it cannot be GO
         why = f"the last reading is {too_old(age, asked.max_age)}: {_cure(asked, known)}"
         return evolve(found, verdict=UNKNOWN, why=why)
     if found.is_unmoved and found.verdict != GO and found.fits != (0, 0, 0):
-        # it may cost less than the limit
+        # it may cost less than the assumed point
         return evolve(found, verdict=UNKNOWN, why=_no_cost(own, meter, known))
     return found
 
@@ -286,7 +286,7 @@ def _no_bar(meter: Meter) -> str:
 
 
 def _aged(meter: Meter, current: CurrentMeter, now: datetime) -> str | None:
-    """Why a reading without a reset says nothing of now: its meter was reset since, for certain."""
+    """Why a reading without a reset time no longer holds: its meter was certainly reset since."""
     age = now - current.at
     if meter.longest is not None and age >= meter.longest:
         return f"the last reading is {span(age)} old and the meter is reset every {span(meter.longest)}"
@@ -297,7 +297,7 @@ def _verdict(known: Outlook, costs: list[float], room: float, windows_left: int)
     """room: what windows may cost together, in the meter's unit."""
     from tracker_verdict.stats.room import fits
 
-    # several windows cost together what so many of the mean do: the median of lopsided costs would promise more
+    # several windows together cost as much as that many of the mean: the median of lopsided costs would promise more
     usual = round(math.fsum(costs) / len(costs), 6)
     cost = (costs[0], usual, costs[-1])
 

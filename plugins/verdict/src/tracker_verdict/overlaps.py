@@ -16,8 +16,8 @@ EPOCH = datetime.fromtimestamp(0, UTC)
 # columns of times hold microseconds
 MICROSECOND = timedelta(microseconds=1)
 NOT_YET = (1 << 63) - 1
-# Clocks of two machines may differ by so much, which a fall beside one reset shows; a pane rounds what a log has
-# exactly, and may name a reset by the hour.
+# Clocks of two machines may differ by this much, which a fall near one reset shows; a pane rounds what a log has
+# exactly, and may show a reset by the hour.
 SKEW, ROUNDING, COARSE = 300_000_000, 1.0, 3_600_000_000
 # windows whose accounts are read at once
 PART = 2000
@@ -85,7 +85,7 @@ class Spent:
             running = [other for other in running if ends[other] > start - SKEW]
             for other in running:
                 last = one if ends[one] <= ends[other] else other
-                # of two that go on nothing is known yet
+                # nothing is known yet about two that go on
                 if (start < ends[last] < NOT_YET and old != self.new[last]) or self._fell(other, one):
                     ones.append(one)
                     others.append(other)
@@ -94,7 +94,7 @@ class Spent:
 
 
 def overlapping(session: Session, source: Source, *spent: Spent) -> Overlaps:
-    """The windows that overlap another one of the same account, be it among them or not."""
+    """The windows that overlap another one of the same account, whether that is among them or not."""
     every = Spent()
     for some in spent:
         every.extend(some)
@@ -140,7 +140,7 @@ def _going_on(session: Session, source: Source) -> set[str]:
 def _spent(source: Source, rows: Mapping[str, FinalizeRow], groups: Groups, opened: Collection[str]) -> Spent:
     """What windows moved the capacity meter by; of those that are not finalized what is known so far."""
     spent, meter = Spent(), source.capacity or ""
-    # without a capture nothing tells when a window moved it
+    # without a capture nobody knows when a window moved it
     for (window, name), group in groups.items():
         if name != source.name:
             continue

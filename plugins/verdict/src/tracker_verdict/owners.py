@@ -1,4 +1,4 @@
-"""Which account of readings the requests of session logs were made on: logs have other names for accounts."""
+"""Which account of the readings each account of the session logs is: logs have other names for accounts."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from itertools import groupby
 from tracker.api import MeterReading, UsageEvent
 from tracker_verdict.accounts import NO_ACCOUNT
 
-# Clients write a reading behind each request, with whole seconds at times.
+# Clients write a reading after each request, sometimes in whole seconds.
 SOON = 60.0
 
 
 def owners(
     events: Sequence[UsageEvent], totals: Sequence[UsageEvent], readings: Sequence[MeterReading]
 ) -> Mapping[str, str]:
-    """By the account of a log that whose readings come behind most of its requests. readings: by their time.
+    """For each account of a log, the account whose readings follow most of its requests. readings: by their time.
 
-    Empty if a request or a day's total names no account, if readings name more than they do, or if it is not told of
-    each, such as by panes alone.
+    Empty if a request or a day's total names no account, if readings name more accounts than the logs do, or if one
+    of them cannot be matched, such as with panes alone.
     """
     runs, votes = dict[str, list[MeterReading]](), dict[str, Counter[str]]()
     for one in readings:

@@ -93,7 +93,7 @@ def planned(session: Session) -> list[PlannedPair]:
 
 
 def _is_followed(windows: Mapping[str, str], drawn: datetime | None, groups: Groups) -> bool:
-    """Whether the windows began in their order, behind the draw; yes if no capture tells."""
+    """Whether the windows began in their order, after the draw; True if no capture says otherwise."""
     befores = [canonical(groups.get((window, name), ())).before for name, window in windows.items()]
     times = [drawn and drawn - SKEW, *(one and one.captured_at for one in befores)]
     known = [one for one in times if one is not None]
@@ -103,9 +103,9 @@ def _is_followed(windows: Mapping[str, str], drawn: datetime | None, groups: Gro
 def certificate(
     known: list[PlannedPair], sides: tuple[Figures, Figures], worth: tuple[float, float]
 ) -> Certificate | None:
-    """Of the finished pairs of two providers; None if there is none.
+    """The certificate of two providers' finished pairs; None without any.
 
-    Also of idle windows, which say nothing of a rate: a pair that is left out breaks the certificate.
+    Idle windows count, though they say nothing about a rate: leaving out a pair breaks the certificate.
     """
     own = [one for one in known if one.windows.keys() == {side.source.name for side in sides}]
     windows = {window for one in own for window in one.windows.values()}

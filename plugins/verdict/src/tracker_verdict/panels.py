@@ -49,7 +49,7 @@ def comparison(session: Session, period: Period) -> Panel:
     rows = evolve(rows, is_selection=len(period.windows) < len(session.index.windows()))
     found: list[tuple[Match, str]] = []
     reasons: dict[str, dict[str, None]] = {}
-    # the other side's windows are selected by this one
+    # this provider also selects the other side's windows
     chosen = f", in windows of {period.provider}" if period.provider is not None else ""
     choices = _accounts(rows)
     for named in choices:
@@ -66,7 +66,7 @@ def comparison(session: Session, period: Period) -> Panel:
                         found += [(one, label) for one in matches(session, names, question, rows)]
     if period.provider is not None:
         found = [one for one in found if period.provider in (one[0].a.name, one[0].b.name)]
-    # what is so for every choice is said once, and of none
+    # a reason for every choice is given once, without naming any
     told = [f"{why}{one}" for why, of in reasons.items() for one in (of if len(of) < len(choices) else [""])]
     return Panel(
         name=NAME,

@@ -23,7 +23,7 @@ from tracker_verdict.stats.calibration import ticks
 from tracker_verdict.unseen import HOUR, LAG, Unseen
 from tracker_verdict.weeks import between_resets, current
 
-# What a rate needs, and the days that it may be old.
+# What a rate needs, and how many days old it may be.
 POINTS, DAYS, NEAR = 20, 6, 3
 # Time and whole value of readings.
 Segment: TypeAlias = list[tuple[float, float]]
@@ -69,14 +69,14 @@ class Piece:
 class Ledger:
     """A meter of one account as one origin showed it, and the requests that were made on it.
 
-    elsewhere: the share of its rise that came while no request was logged, scaled to all waking hours; None if that is
-    not known, unheard: for which reason. unpriced: the share of tokens without a price. quiet: what it rose while no
-    request was logged, however little, and also next to a reset, where pieces do not reach. rests: what lies before the
-    first piece and behind the last one between two resets, with the most points that it may have moved. accounts: all
-    that its readings are of; account: the one that was chosen, None if there is only one; is_named: session logs tell
-    its requests. silences: from when to when the readings of a schedule show no request, and what it rose meanwhile.
-    until: the last reading; behind: the requests that are newer, and not among `events`. days: on which it rose;
-    unseen: those of them with times that are left out, since of other requests only totals are left.
+    elsewhere: the share of its rise while no request was logged, scaled to all waking hours; None if not known, for the
+    reason in `unheard`. unpriced: tokens without a price, a share. quiet: rises while no request was logged, however
+    small, also next to a reset, where pieces do not reach. rests: the stretches before the first piece and after the
+    last one between two resets, with the most points that they may have moved. accounts: those of the readings;
+    account: the chosen one, None if there is only one; is_named: whether session logs name the account of requests.
+    silences: the stretches without a request by the readings of a schedule, and the rise in each. until: the last
+    reading; behind: the newer requests, which are not in `events`. days: how many days it rose on; unseen: how many of
+    them have time that is left out, since other requests are known only as totals.
     """
 
     source: Source
@@ -176,7 +176,7 @@ def _filled(
     summed, moving = _Requests(empty.events, awake, local), _Requests(empty.moving, awake, local)
     parts = list(segments(empty.readings, length))
     quiet = list(_quiet(parts, times, summed))
-    # readings of a schedule by another origin show rises without a request where own ones come with a request each
+    # a schedule's readings of another origin show rises without a request if each own reading comes with a request
     if taken and taken[0].origin != empty.origin:
         begin = taken[0].at.timestamp()
         quiet = [one for one in quiet if one.end <= begin] + list(_quiet(segments(taken, length), times, summed))
@@ -241,7 +241,7 @@ def _pieces(parts: Sequence[Segment], requests: _Requests) -> Iterator[Piece]:
 
 
 def _rests(parts: Sequence[Segment], requests: _Requests) -> Iterator[Piece]:
-    """What lies before the first tick of a segment and behind its last piece, with the most points that it may have."""
+    """The stretches before a segment's first tick and after its last piece, with the most points that each may have."""
     for segment in parts:
         pieces, values = ticks(segment), dict(segment)
         (begin, low), (stop, high) = segment[0], segment[-1]
@@ -293,10 +293,10 @@ def _readings(session: Session, source: Source, meter: str, since: datetime) -> 
 
 
 def _requests(session: Session, source: Source, since: datetime) -> tuple[list[UsageEvent], list[UsageEvent]]:
-    """The requests of a provider, and the days of which only totals are left."""
+    """The requests of a provider, and its days that have only totals left."""
     logged = session.registry.first("usage_events", session=session, since=since, folder=None)
     if logged is None:
-        # behind a command that is missing here stands how to get it
+        # if the command is missing here, the program adds how to get it
         raise TrackerError("This needs session logs, which `tracker usage` reads.")
     own = [event for event in logged if event.provider == source.name]
     return [event for event in own if event.since is None], [event for event in own if event.since is not None]
@@ -308,7 +308,7 @@ def _without_others(events: Sequence[UsageEvent], named: Mapping[str, str], acco
 
 
 def _origin(readings: Sequence[MeterReading]) -> str:
-    """The one of the most that is still read, if there is one with enough for a rate: else of the most at all."""
+    """The origin of most readings among those that are still read and enough for a rate; else of most at all."""
     rises, days, last = Counter[str](), dict[str, set[date]](), dict[tuple[str, str], MeterReading]()
     for one in readings:
         before = last.get((one.origin, _name(one)), one)

@@ -40,7 +40,7 @@ def show(session: Session, plans: Sequence[tuple[Source, list[Outlook]]], window
     )
     if not session.table(columns, [_row(source, one) for source, found in plans for one in found]):
         return False
-    # what is so of several meters is said once
+    # a remark about several meters is printed once
     remarks: dict[str, list[str]] = {}
     for source, found in plans:
         for one in found:
@@ -59,7 +59,7 @@ def show(session: Session, plans: Sequence[tuple[Source, list[Outlook]]], window
 def _said(one: Outlook, local: tzinfo) -> Iterator[str]:
     """What has no column."""
     if one.unit != PERCENT and one.used is not None:
-        of = f" of {number(one.limit)}" if one.limit else ""
+        of = f" of {number(one.limit)}" if one.limit is not None else ""
         yield f"{number(one.used)}{of} {one.unit} used"
     yield from [one.why] if one.why else []
     if one.prospect is not None and one.prospect.why is not None:
@@ -85,7 +85,7 @@ def _row(source: Source, one: Outlook) -> dict[str, Cell]:
     return {
         "name": f"{source.name} {one.meter}",
         "account": (one.account or NO_ACCOUNT) if one.several else None,
-        # of a count its share, for a bar: none if its limit is not known, nor of what it showed before a reset
+        # for a bar, the share of a count: none if its limit is not known, or if the value is from before a reset
         "used": None if one.is_over else one.used if one.unit == PERCENT else one.percent and round(one.percent),
         "low": low,
         "high": high,

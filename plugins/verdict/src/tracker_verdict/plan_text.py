@@ -19,9 +19,9 @@ ONE_MODEL = "this is the meter of one model: it stops work with that model alone
 
 
 def overall(found: Sequence[Outlook]) -> str:
-    """The worst that a meter says, as the gate has it: not one of a single model. Never GO with a meter unknown.
+    """The verdict of the worst meter, except that of a single model, as in the gate. Never GO with a meter unknown.
 
-    Without the meter of capacity nothing but a STOP is known.
+    Without the capacity meter only a STOP is known.
     """
     said = {one.verdict for one in found if one.is_of_all}
     known = next((one.verdict for one in found if one.is_capacity), UNKNOWN)
@@ -35,7 +35,7 @@ def overall(found: Sequence[Outlook]) -> str:
 
 
 def _unknown(found: Sequence[Outlook]) -> list[Outlook]:
-    """The meters beside the capacity meter that could stop work and say nothing.
+    """The meters other than the capacity meter that could stop work and are unknown.
 
     A meter without a bar never says anything, and one that was not shown for a week may be gone.
     """
@@ -56,7 +56,7 @@ def lines(session: Session, source: Source, found: list[Outlook], windows_left: 
         at = f" at {local_time(one.at, now, local)}" if one.at else ""
         name = f" account {one.account or NO_ACCOUNT}" if one.several else ""
         used = value(one.used, unit="% used" if one.unit == PERCENT else f" {one.unit}")
-        if one.unit != PERCENT and one.limit:
+        if one.unit != PERCENT and one.limit is not None:
             used = f"{value(one.used)} of {number(one.limit)} {one.unit} used"
         yield f"{source.name} {one.meter}{name}: {used}{at}{reset}"
         if one.prospect is not None:
@@ -64,7 +64,7 @@ def lines(session: Session, source: Source, found: list[Outlook], windows_left: 
         if one.change is not None:
             yield f"  {one.change.sentence}"
         if one.cost is None or one.fits is None or one.probability is None:
-            # a meter that is full has said so already
+            # the line of a full meter is there already
             yield from [f"  {one.verdict}: {one.why}"] if one.why else []
             continue
         least, usual, most = (number(cost) for cost in one.cost)
@@ -72,7 +72,8 @@ def lines(session: Session, source: Source, found: list[Outlook], windows_left: 
         more = f"; {rest}" if (rest := left_out(one)) else ""
         yield f"  a usual window costs {usual} {one.unit} ({spread}of {plural(one.costs, 'window')}{more})"
         leave = "leaves" if one.fits[1] == 1 else "leave"
-        yield f"  {_room(*one.fits)} and {leave} {number(reserve * (one.limit or FULL) / FULL)} {one.unit}"
+        kept = reserve if one.limit is None else reserve * one.limit / FULL
+        yield f"  {_room(*one.fits)} and {leave} {number(kept)} {one.unit}"
         said = f": {one.verdict}" if one.verdict != UNKNOWN else f", but not decided: {one.why}"
         yield f"  {plural(windows_left, 'planned window')}: {per_cent(one.probability)}% likely to fit{said}"
         if one.verdict in (STOP, TIGHT) and not one.is_of_all:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 # Weeks before which a probability overstates, see docs/explanation/statistics.md.
 NEEDED = 3
-# Until then a word: likely beyond this probability.
+# With fewer weeks it is a word: likely above this probability.
 LIKELY = 0.5
 # Above this probability `tracker gate` stops by default.
 RISK = 0.2
@@ -37,7 +37,7 @@ def per_cent(probability: float, rounded: Callable[[float], int] = math.floor) -
 @frozen(kw_only=True)
 class Prospect:
     """weeks: those before this one; cut: how many of them nobody read in their last day. probability: to be full before
-    the reset. rest: the points that are still to come, with the range of four in five. unused: those that stay free, on
+    the reset. rest: the points that are still to come, low and high: their 80 % range. unused: those that stay free, on
     average. full_at: when the usual course is full; None if that is not before the reset. linear: the per cent at the
     reset, if it goes on as on average since the week began. why: what keeps it unknown. is_full: whether it is so
     already: then there is nothing to forecast. change: that of what a point buys, if some of the weeks were before it.
@@ -142,7 +142,7 @@ def prospect(
     if now - current.at > YOUNG:
         return evolve(known, why=f"the last reading is {too_old(now - current.at, YOUNG)}")
     own = [one for one in past if (one.meter, one.account) == (meter.key, current.account)]
-    # also this week: how it began is held against how others did
+    # also this week: its start is compared with the starts of others
     later = weeks_before(own, local, current.reset_at + WEEK)
     before = [one for one in later if one.reset_at <= start + SAME]
     if not before and max(current.used, usual_use(start, current.at, local)) < LITTLE:
@@ -161,9 +161,9 @@ def _forecast(
     local: tzinfo,
     change: Regime | None,
 ) -> Prospect:
-    """The forecast, with what was used before a change in points of now. so_far: this week, if it was read.
+    """The forecast, with use before a change in today's points. so_far: this week, if it was read.
 
-    What the vendor gave back was used, and leaves its room.
+    Points that the vendor gave back count as used, and their room is free again.
     """
     from tracker_verdict.stats.forecast import course, left_over, runout
 
@@ -192,7 +192,7 @@ def local_time(at: datetime, now: datetime, local: tzinfo) -> str:
 
 
 def over(current: CurrentMeter, title: str, now: datetime, local: tzinfo) -> str | None:
-    """Why a reading says nothing of now, if its reset is over; `title` is the provider's."""
+    """Why a reading no longer holds, if its reset has passed; `title` is the provider's."""
     if current.reset_at is None or current.reset_at > now:
         return None
     reset = local_time(current.reset_at, now, local)

@@ -22,21 +22,21 @@ from tracker_verdict.stats.distributions import t_quantile
 from tracker_verdict.unseen import HOUR
 
 PIECES = 8
-# of fewer days too many of the orders that are tried look like any change: none is sure to 1 in 100
+# with fewer days too many of the tried orders look like any change: none is sure to 1 in 100
 SCANNED = 11
 WIDEST, HALVES = 1.5, 0.35
 ALPHA_REACH = 0.3
 SURE = 0.01
 SIDE_POINTS = 8.0
-# In fewer hours without a request single points would say too much of what other devices use.
+# In fewer hours without a request, single points would decide too much about other devices.
 SILENT_HOURS = 24
-# Of 30 simulated doublings with a rise a day 11 are told after four weeks and all after twelve; with two rises all.
+# Of 30 simulated doublings with a rise a day, 11 are found after four weeks and all after twelve; with two, all.
 TELLS = "more rises a day (sample more often: `tracker schedule print`) or more weeks will tell the two apart"
 
 
 @frozen(kw_only=True)
 class Change:
-    """From `day` on a point buys something else: `ratio` is points per dollar after to before, with its interval."""
+    """A change of what a point buys, from `day` on: `ratio` is points per dollar after to before, with its interval."""
 
     day: date
     p: float
@@ -149,7 +149,7 @@ def _missing(ledger: Ledger, pieces: Sequence[Piece]) -> Iterator[str]:
 
 
 def _fitted(known: Rates) -> Rates:
-    """Fresh and cache-read dollars apart if that can be told, else their sum."""
+    """The fit: cache reads with a rate of their own if that is known, else all dollars together."""
     pieces, days = known.pieces, [piece.day.toordinal() for piece in known.pieces]
     more = ("elsewhere",) if known.ledger.elsewhere is not None and _is_told(pieces, "awake") else ()
     # hours without requests must not weigh without limit
@@ -157,12 +157,12 @@ def _fitted(known: Rates) -> Rates:
     weights = [1 / max(piece.dollars, least) for piece in pieces]
 
     def solved(columns: tuple[str, ...]) -> Fit | None:
-        """None if all days but one do not tell the columns apart, such as of requests that are all alike."""
+        """None if the columns cannot be told apart without some day, such as if all requests are alike."""
         rows = [_row(columns, piece.fresh, piece.cached, piece.awake) for piece in pieces]
         # the column takes what rises in the hours that it counts
         points = [piece.points - piece.asleep if "elsewhere" in columns else piece.own for piece in pieces]
         with suppress(np.linalg.LinAlgError):
-            # hours that are a column weigh as well: by its dollars alone a piece of few of them weighs too much
+            # hours as a column must have weight as well: by dollars alone, a piece with few of them weighs too much
             return fit(points, rows, days, weights=None if "elsewhere" in columns else weights)
         return None
 
@@ -198,7 +198,7 @@ def assumed(ledger: Ledger) -> str:
     """The assumption about other devices of a history that does not show them."""
     when = " at the other times" if ledger.unseen else ""
     when += " while requests are made here" if any(piece.silent for piece in ledger.pieces) else ""
-    return f"nothing else uses this account{when}: {ledger.unheard or 'too few days have hours without a request'}"
+    return f"nothing else uses this account{when} (unchecked: {ledger.unheard or 'too few days have idle hours'})"
 
 
 def _is_told(pieces: Sequence[Piece], name: str) -> bool:
@@ -214,11 +214,11 @@ def _doubts(known: Rates) -> Iterator[str]:
         yield f"the interval is wider than a factor of 1.5 either way ({low:.3g} to {high:.3g}); more days are needed"
     weight = 1.0
     if "cached" in known.columns and known.alpha:
-        # else work with less of them would look like a change of the meter
+        # else work with fewer cache reads would look like a change of the meter
         weight = max(known.alpha[0], 0.0)
         _, low, high = more[0]
         if high < 0:
-            yield f"cache reads would take less than nothing ({low:.3g} to {high:.3g} points per dollar)"
+            yield f"cache reads would cost less than nothing ({low:.3g} to {high:.3g} points per dollar)"
     ordered = sorted(known.pieces, key=lambda piece: piece.start)
     halves = ordered[: len(ordered) // 2], ordered[len(ordered) // 2 :]
     a, b = (
@@ -231,9 +231,9 @@ def _doubts(known: Rates) -> Iterator[str]:
 
 
 def changed(known: Rates) -> tuple[Change | None, str]:
-    """The change among days, if it is sure with what cache reads count on both sides of it; or why it is in doubt.
+    """The change among days, if it is sure given what cache reads count on both sides of it; or why it is in doubt.
 
-    Else work with less of them would look like a change of the meter. Where the days do not tell that, both may be.
+    Else work with fewer cache reads would look like a change of the meter. If the days do not show it, both may be.
     """
     pieces, found = known.pieces, _scanned(known.pieces, 1.0)
     if found is not None and (doubt := _elsewhere_too(known, found)):
@@ -256,7 +256,7 @@ def changed(known: Rates) -> tuple[Change | None, str]:
 
 
 def elsewhere_at(ledger: Ledger, change: Change) -> tuple[float, float] | None:
-    """The points that rise in an hour without a request, before a change and since; None if too few hours tell it."""
+    """The points that rise in an hour without a request, before a change and since; None for too few such hours."""
     sides = _silent(ledger, change)
     if min(hours for _, hours in sides) < SILENT_HOURS:
         return None
@@ -274,10 +274,10 @@ def _silent(ledger: Ledger, change: Change) -> list[list[float]]:
 
 
 def _elsewhere_too(known: Rates, change: Change) -> str:
-    """Why a change may be one of what other devices use: less that in all hours, none such is left.
+    """Why a change may come from other devices: once their use in all hours is subtracted, no such change is left.
 
-    Few points without a request tell their rate badly, and the scan may part the days beside where it changed: what is
-    then left is parted there.
+    Few points without a request leave their rate uncertain, and the scan may split the days next to the true change:
+    the second round splits them where the rest changed.
     """
     sign, parted = math.copysign(1, math.log(change.ratio[0])), change
     for _ in range(2):

@@ -1,4 +1,4 @@
-"""Changes of what a point buys that are known for sure: kept, so that what must not wait reads no session logs."""
+"""Sure changes of what a point buys, kept on disk so that quick commands need not read session logs."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ from tracker_verdict.weeks import HOUR, Week
 if TYPE_CHECKING:
     from tracker_verdict.drift import Drift
 
-# Of which account which readings were looked at last.
+# Which readings of each account were looked at last.
 LOOKS = "state/.verdict/looks.json"
-# What another machine's records bring may be requests of days that were looked at before.
+# Another machine's records may bring requests of days that were looked at before.
 IMPORTS = "imports"
 # As far back as `tracker meters drift` looks, unless a change is known by older readings.
 REACH = timedelta(weeks=8)
 
 
 class Regime(NamedTuple):
-    """From `start` on, when a local day begins, a point buys something else. ratio: as in `Change`."""
+    """A change of what a point buys, from `start` on, when a local day begins. ratio: as in `Change`."""
 
     day: date
     start: datetime
     ratio: tuple[float, float, float]
 
     def factor(self, at: datetime | None) -> float:
-        """What a point of an instant counts in points of now; without a time as it was read."""
+        """How many of today's points one of that instant counts as; without a time, 1."""
         return self.ratio[0] if self.is_before(at) else 1.0
 
     def is_before(self, at: datetime | None) -> bool:
@@ -67,9 +67,9 @@ class Regime(NamedTuple):
 
 
 def regime(session: Session, source: Source, meter: str | None, account: str | None, *, several: bool) -> Regime | None:
-    """The change of a meter that is kept, unless records were imported since, which may say otherwise.
+    """The kept change of a meter, unless records were imported since, which may refute it.
 
-    several: whether what is asked for is of more accounts than this one.
+    several: whether what is asked for includes more accounts than this one.
     """
     for row in _read(session.root / CHANGES):
         if row.get("imported", 0) != session.journal.size(IMPORTS):
@@ -83,7 +83,7 @@ def regime(session: Session, source: Source, meter: str | None, account: str | N
 
 
 def refresh(session: Session, sources: Iterable[Source]) -> None:
-    """Look for a change in each account's readings of a new day. It reads session logs, so for commands that may wait.
+    """Look for a change in each account with a new day of readings. It reads session logs, for commands that may wait.
 
     What cannot be looked at, or kept, stays as it was.
     """
@@ -129,9 +129,9 @@ def _look(session: Session, source: Source, meter: str, account: str, days: set[
 
 
 def keep(session: Session, found: Drift, since: datetime) -> None:
-    """Keep what a look knows. One at less than a change was found in tells nothing against it, nor one at nothing.
+    """Keep what a look found. A look at less history than the kept change's does not refute it, nor an empty one.
 
-    Unless that is because of more days only totals are left: then the change was found in days that tell nothing.
+    Unless that is because more days have only totals left: then the change was found in days that say nothing.
     """
     ledger, change = found.ledger, found.change if found.why is None else None
     name = ledger.account or next(iter(ledger.accounts), NO_ACCOUNT)
@@ -163,9 +163,9 @@ def _of(row: Mapping[str, Any]) -> list[Any]:
 
 
 def _read(path: Path) -> list[dict[str, Any]]:
-    """None without such a file, or if it is spoilt: the next look makes it anew."""
+    """No rows without such a file, or if it is spoilt: the next look writes it again."""
     with contextlib.suppress(OSError, orjson.JSONDecodeError):
-        found = orjson.loads(path.read_bytes())
+        found = orjson.loads(path.read_bytes() if path.is_file() else b"")
         return [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []
     return []
 

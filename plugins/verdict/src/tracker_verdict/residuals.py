@@ -74,7 +74,7 @@ def _silent(ledger: Ledger) -> Iterator[Piece]:
 
 
 def unmoved(known: Rates) -> list[Residual]:
-    """The stretches before the first and behind the last piece between resets that moved too little for sure."""
+    """The stretches before the first and after the last piece between resets that surely moved too little."""
     start = known.pieces[0].start if known.pieces else math.inf
     rests = [one for one in known.ledger.rests if one.start >= start]
     return [one for one in _judged(known, rests) if one.points <= -1]
@@ -105,10 +105,10 @@ def _judged(known: Rates, pieces: Sequence[Piece]) -> Iterator[Residual]:
 
 
 def _spread(sizes: Sequence[float]) -> tuple[float, float]:
-    """The scale and the degrees of freedom of a t distribution that has the median and the ninth decile of sizes.
+    """The scale and the degrees of freedom of a t distribution with the median and the ninth decile of `sizes`.
 
-    What a dollar takes differs from turn to turn, and a piece often ends with a turn that took much, so that some are
-    large, above all of those that rose more. What is looked for is above the decile, and does not hide itself.
+    Points per dollar differ from turn to turn, and a piece often ends with an expensive turn, so some sizes are large,
+    mostly those of pieces that rose more. What is searched for lies above the decile, so it does not hide itself.
     """
     from tracker_verdict.stats.distributions import t_quantile
 
@@ -119,7 +119,7 @@ def _spread(sizes: Sequence[float]) -> tuple[float, float]:
 
 
 def unpriced(ledger: Ledger) -> dict[str, Any]:
-    """The pieces that are not judged, because requests in them have no price, and of which models those are."""
+    """The pieces that are not judged because requests in them have no price, and the models of those requests."""
     pieces = [piece for piece in ledger.pieces if piece.bare]
     models = Counter(model or "unknown" for piece in pieces for model in piece.bare)
     return {"rises": len(pieces), "moved": sum(piece.points for piece in pieces), "requests": dict(models)}

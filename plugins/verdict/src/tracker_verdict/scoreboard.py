@@ -50,9 +50,9 @@ LOGGED = (
     Column(key="tokens_per_feature", title="Tokens per feature", kind="number", rank=5),
     Column(key="cost_usd_per_feature", title="List price per feature, $", kind="money", rank=5),
 )
-# if a group has some: what the tokens and the money leave out, also windows that count, and what windows used that do
-# not; what intervals are measured between, if not between single windows; and what a point of before a change counts,
-# if one of what a point buys is known
+# if a group has some: what the tokens and the money leave out, even of windows that count, and what windows used that
+# do not count; what intervals are measured between, if not single windows; and how many of today's points an older one
+# counts as, if what a point buys changed
 RARE = (
     Column(key="unpriced_requests", title="Unpriced requests", kind="count", rank=5),
     Column(key="shared_requests", title="Shared requests", kind="count", rank=5),
@@ -194,7 +194,7 @@ def _numbers(found: Mapping[str, Any]) -> Numbers:
 
 def _by_group(session: Session, own: Mapping[tuple[str | None, str], Sums]) -> Iterator[Group]:
     """A provider's groups, of each account apart if two are named, with the provider's windows that overlap."""
-    # also of windows that are in different groups, or that nobody asked about
+    # also between windows of different groups, and with windows that nobody asked about
     tallies = [one.tally for one in own.values()]
     overlaps = overlapping(session, tallies[0].source, *(one.spent for one in tallies))
     is_apart = bool(several(account for account, _ in own))

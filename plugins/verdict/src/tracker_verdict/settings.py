@@ -71,11 +71,11 @@ class VerdictSettings:
         expected="a ratio above 1, such as 1.5",
     )
     comparable_days: float = setting(
-        3.0, "how many days apart `compare` compares windows of two providers at most", most=1e4
+        3.0, "how many days apart two providers' windows may be for `compare` to compare them", most=1e4
     )
     tau: float = setting(
         0.5,
-        "how much subscriptions typically differ, for the certainty: 0.5 is by half",
+        "how much subscriptions typically differ, for the certainty: 0.5 means by half",
         least=0.01,
         most=10,
     )
@@ -84,7 +84,7 @@ class VerdictSettings:
         "what each provider costs a month and how many full meters it buys",
         fits=are_prices,
         fits_new=are_sound_prices,
-        expected="a table with a text such as '200/mo:4.3bars' or a table per provider",
+        expected="a table with a text such as '200/mo:4.3bars', or a table, for each provider",
     )
 
 

@@ -1,4 +1,4 @@
-"""What each project, session or window took of a meter, by the calibration."""
+"""How much of a meter each project, session or window used, by the calibration."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ UNNAMED = "(none)"
 class Shares(NamedTuple):
     """The points that each took, the largest first, with limits: those of the mean rate of all.
 
-    cut: those that have requests before `start` too, where the fitted time begins; before: those that have no others.
+    cut: those that also have requests before `start`, when the fitted time begins; before: those with no later ones.
     """
 
     found: list[tuple[str, tuple[float, float, float]]]
@@ -32,7 +32,7 @@ class Shares(NamedTuple):
 
 
 def shares(session: Session, known: Rates, by: str) -> Shares:
-    """What each took by the requests of the fitted time, without those made while the meter was full or stood still."""
+    """What each used by the requests of the fitted time, without those made while the meter was full or stood still."""
     start, begin = known.pieces[0].start, known.ledger.readings[0].at.timestamp()
     spans = _spans(session, known.ledger.source.name) if by == "window" else []
     # requests before the first reading are not known here

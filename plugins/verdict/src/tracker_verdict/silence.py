@@ -22,7 +22,7 @@ ELSEWHERE = 0.25
 
 
 def awake_hours(start: float, end: float, awake: set[int], local: tzinfo) -> float:
-    """How many hours between two instants are of the hours of the day in which requests are usual."""
+    """How many hours between two instants fall into hours of the day in which requests are usual."""
     total, at = 0.0, start
     while at < end:
         stop = min((at // HOUR + 1) * HOUR, end)
@@ -47,10 +47,10 @@ def heard(
     length: timedelta | None,
     unseen: Unseen,
 ) -> Silence:
-    """What came from elsewhere, as what rose in silence.
+    """The share that came from elsewhere, judged by the rise in silence.
 
     The rise of waking hours is scaled to all of them, since some have requests, and that of nights to all nights.
-    Of so few silent hours that a single point in them would be too much nothing is known.
+    Nothing is known with so few silent hours that a single point in them would be too much.
     """
     by_day = by_night = hours = nights = 0.0
     for start, end, rise in silent:
@@ -79,9 +79,9 @@ def heard(
 
 
 def silences(taken: Sequence[MeterReading], times: Sequence[float], length: timedelta | None) -> Iterator[Silent]:
-    """From when to when no request was made, nor within an interval of the schedule before, and the rise meanwhile.
+    """Each stretch without a request in it or within a schedule interval before it, and its rise.
 
-    Equal readings in a row are a run, in which nothing rose; so far apart as most runs are its readings, too.
+    Equal readings in a row are a run, in which nothing rose; its readings are taken to be as far apart as most runs.
     """
     if len(taken) < 2:
         return
@@ -105,7 +105,7 @@ def silences(taken: Sequence[MeterReading], times: Sequence[float], length: time
 
 
 def full_spans(readings: Sequence[MeterReading], length: timedelta | None) -> Iterator[tuple[float, float]]:
-    """From when to when a meter stood at its end."""
+    """From when to when a meter was full."""
     periods = list(between_resets(readings, length))
     for place, period in enumerate(periods):
         full_at = next((one.at for one in period if one.used >= FULL), None)

@@ -22,7 +22,7 @@ Numbers: TypeAlias = Mapping[str, float]
 
 
 class KnownFigures:
-    """What is known of windows, a column for each figure: NaN of a window of which it is not."""
+    """What is known about windows, a column for each figure; NaN if a window's is not known."""
 
     def __init__(self) -> None:
         self.columns: dict[str, array[float]] = {}
@@ -56,10 +56,10 @@ class KnownFigures:
 
 @define
 class Totals:
-    """A row's figures: of each the sum over the windows that count and of which it is known.
+    """A row's figures: each summed over the windows that count and for which it is known.
 
-    features: those of these windows; windows: how many of them say something of the efficiency. unsure: what others may
-    share, so that nothing is known per feature.
+    features: those of these windows; windows: how many of them say something about the efficiency. unsure: figures that
+    others may share, so nothing is known per feature.
     """
 
     sums: dict[str, float] = field(factory=lambda: defaultdict(int))
@@ -97,7 +97,7 @@ class Sums:
         known = {name: own[name] * (features if name == "churn" else 1) for name in FIGURES if name in own}
         if len(self.tally.results) > counted:
             self.own.add(known)
-            # what is known of the provider stands for it; churn of a window as a whole is no provider's
+            # the provider's own figure goes first; churn of a window as a whole belongs to no provider
             self.others.add({name: own.get(name, one) for name, one in others.items() if name not in CHURN})
         else:
             self.left_out.update(known)
@@ -120,9 +120,9 @@ class Sums:
         self.sharing |= more.sharing
 
     def totals(self, overlaps: Overlaps) -> Totals:
-        """Every figure of the same windows, those that count: who divides one by another gets what they took.
+        """Every figure over the same windows, those that count, so that one can be divided by another.
 
-        What a window without features used counts in full, though its meter did not move a whole point.
+        What a window without features used counts in full, even if its meter did not move a whole point.
         """
         found, counted = Totals(left_out=Counter(self.left_out)), set[str]()
         for place, one in enumerate(self.tally.results):
@@ -135,12 +135,12 @@ class Sums:
             for name, number in known.items():
                 found.sums[name] += number
             is_bare = bool(known.get("unpriced_requests"))
-            # of a window without own requests session logs name no money: all that it used is shared
+            # session logs name no money for a window without requests of its own: all that it used is shared
             free = {"cost_usd"} if known.get("tokens") == 0 and not is_bare else set[str]()
             if one.features or one.capacity:
                 found.windows.update(known.keys() | free)
                 found.others.update(self.others.at(place))
-            # requests without a price cost something: the sum is the least that these features took, too
+            # requests without a price cost something: the sum is the least that these features cost
             priced = {"cost_usd"} if is_bare else free
             for name in known.keys() | priced:
                 found.features[name] += one.features

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 # Changes of what a point buys, see `regimes`; no file if none is known.
 CHANGES = "state/.verdict/changes.json"
-# why a window does not count of which a capture was taken back and no other one is in its place
+# why a window does not count if a capture was taken back and none replaced it
 REMOVED = "capture-removed"
 NO_TIME = -1 << 63
 
@@ -74,7 +74,7 @@ class Figures(ProviderFigures):
 
 
 class Tally:
-    """A provider's windows, added one by one, of each its numbers."""
+    """A provider's windows, added one by one as numbers."""
 
     def __init__(self, session: Session, source: Source) -> None:
         self.session, self.source, self.results, self.spent = session, source, Results(), Spent()
@@ -83,7 +83,7 @@ class Tally:
         self.plans: set[tuple[str, str]] = set()
 
     def add(self, row: FinalizeRow, group: Iterable[Capture]) -> None:
-        """A finalized window with the provider's captures, if it says something of the provider."""
+        """A finalized window with the provider's captures, if it says something about the provider."""
         found = row.result(self.source, group)
         if found is None:
             return
@@ -100,7 +100,7 @@ class Tally:
             self.stale.append(row.window)
 
     def _is_removed(self, row: FinalizeRow) -> bool:
-        """Whether a capture was taken back with which the window was measured: no other may be in this directory."""
+        """Whether a capture that measured the window was taken back: there may be no other in this directory."""
         entry = row.providers.get(self.source.name, {})
         used, times = entry.get("records"), entry.get("captured_at")
         if isinstance(used, Mapping):
@@ -126,7 +126,7 @@ class Tally:
         self.plans |= other.plans
 
     def total(self, account: str = "", *, overlaps: Overlaps | None = None) -> Figures:
-        """What the windows say together. overlaps: those of these and of others, if they are known."""
+        """What the windows say together. overlaps: between these and with others, if known."""
         known = overlapping(self.session, self.source, self.spent) if overlaps is None else overlaps
         results, excluded, change = self.results, self.excluded, self._change(account)
         if known.shared or change:
@@ -136,7 +136,7 @@ class Tally:
                     factor = change.factor(one.at) if change else 1.0
                     results.add(one.window, one.features, one.capacity * factor, one.quality, one.at)
         if known.shared:
-            # it says more than another reason, but not than that of two accounts
+            # this says more than any other reason except two accounts
             own = [window for window, reason in excluded.items() if reason != OTHER_ACCOUNT]
             every = chain(own, (one.window for one in self.results))
             shared = {window: f"{OVERLAPS}{known.shared[window]}" for window in every if window in known.shared}
@@ -146,7 +146,7 @@ class Tally:
         return Figures(self.source, unit, found, excluded, self.stale, account)
 
     def _estimate(self, results: Results, waiting: Mapping[str, str], change: Regime | None) -> ProviderEstimate:
-        """With the settings' effect, price and zone. waiting: windows, also others, as `Overlaps` has them."""
+        """With the effect, price and zone of the settings. waiting: as in `Overlaps`, also of other windows."""
         price = None
         if self.source.name in self.session.settings(VerdictSettings).prices:
             from tracker_verdict.price import price_of
@@ -157,7 +157,7 @@ class Tally:
         return evolve(whole, waiting=own, plans=several_plans(self.plans), change=since(change, results))
 
     def _change(self, account: str) -> Regime | None:
-        """The change of the meter that is known, without an import if none is."""
+        """The known change of the meter; it imports nothing if there is none."""
         if not (self.session.root / CHANGES).exists():
             return None
         from tracker_verdict.regimes import regime

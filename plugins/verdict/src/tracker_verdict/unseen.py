@@ -1,4 +1,4 @@
-"""When requests were made of which only a day's totals are left: what a meter moved by then tells nothing."""
+"""The times of requests that are known only as a day's totals: what a meter moved then proves nothing."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from tracker.api import UsageEvent
 
 Span = tuple[float, float]
 HOUR, DAY = 3600.0, 86400.0
-# A vendor may count a request so much later than the client logs it.
+# A vendor may count a request this much later than the client logs it.
 LAG = 600.0
 
 
 @frozen
 class Unseen:
-    """From when to when, without those that overlap."""
+    """The spans of such time, merged."""
 
     spans: Sequence[Span] = ()
 
     @classmethod
     def of(cls, totals: Iterable[UsageEvent], events: Iterable[UsageEvent]) -> Unseen:
-        """The days of totals that may be of the account of some requests: session logs name others than readings do."""
+        """The days of totals that may belong to the account of some requests: logs have other names than readings."""
         accounts: dict[float, set[str]] = {}
         for event in events:
             accounts.setdefault(event.at // DAY, set()).add(event.account)
@@ -36,7 +36,7 @@ class Unseen:
         return cls(merged(found))
 
     def meets(self, start: float, end: float) -> bool:
-        """Whether some of the time between two instants is such."""
+        """Whether some such time lies between two instants."""
         place = bisect_right(self.spans, start, key=lambda span: span[1])
         return place < len(self.spans) and self.spans[place][0] < end
 

@@ -50,7 +50,7 @@ def phase_of(at: datetime, local: tzinfo) -> int:
 
 
 def usual_use(start: datetime, end: datetime, local: tzinfo) -> float:
-    """What people use in some hours of a week before anything is known of them."""
+    """What people use in some hours of a week, before anything is known about them."""
     first, hours = phase_of(start, local), int((end - start) / HOUR)
     return USUAL_POINTS * sum(PRIOR[(first + hour) % HOURS] for hour in range(hours)) / sum(PRIOR)
 
@@ -79,9 +79,9 @@ def between_resets(readings: Sequence[MeterReading], length: timedelta | None) -
 
 
 def current(readings: Sequence[MeterReading], length: timedelta | None = None) -> list[MeterReading]:
-    """Those that are not behind: one that shows less than its period had before is an older answer.
+    """The readings without older answers: those that show less than their period had before.
 
-    A fall of over a point is none if the vendor gave it back, and not if what was there before follows in one step.
+    A fall of over a point may be points given back; it is an older answer if the earlier value returns in one step.
     """
     found: list[MeterReading] = []
     for place, one in enumerate(readings):
@@ -140,7 +140,7 @@ def _periods(readings: Sequence[MeterReading]) -> list[list[MeterReading]]:
 
 
 def _goes_on(group: Sequence[MeterReading], one: MeterReading, moved: timedelta) -> bool:
-    """Whether a reading is of the same period as those of a group, also if the vendor moved its reset by some hours."""
+    """Whether a reading belongs to the period of a group, even if the vendor moved the reset by some hours."""
     before = group[-1]
     if abs(moved) < SAME or (abs(moved) < LATE and not is_reset(before, one, WEEK)):
         return True
@@ -150,9 +150,9 @@ def _goes_on(group: Sequence[MeterReading], one: MeterReading, moved: timedelta)
 
 
 def steady(readings: Sequence[MeterReading]) -> list[MeterReading]:
-    """The readings of a period, without those that the next one of the origin corrects soon: it goes on from before.
+    """The readings of a period, without those that the origin's next one soon corrects by going on from before.
 
-    A pane of another terminal is only older, and a vendor gives back later.
+    A pane of another terminal is only older, and a vendor gives points back later than that.
     """
     found: list[MeterReading] = []
     for one, after in zip(readings, [*readings[1:], *readings[-1:]], strict=True):
@@ -164,7 +164,7 @@ def steady(readings: Sequence[MeterReading]) -> list[MeterReading]:
 
 
 def weeks_before(readings: Sequence[MeterReading], local: tzinfo, reset_at: datetime) -> list[Week]:
-    """The weeks before the one that ends at `reset_at`, of today's plan: a per cent of another is of another quota."""
+    """The weeks before the one that ends at `reset_at`, on today's plan: a per cent of another is of another quota."""
     now = {one.origin: one.plan for one in sorted(readings, key=lambda one: one.until) if one.plan}
     return [
         one
@@ -177,13 +177,13 @@ def weeks_before(readings: Sequence[MeterReading], local: tzinfo, reset_at: date
 def _rises(readings: Sequence[MeterReading], start: datetime, end: datetime | None) -> tuple[list[float | None], float]:
     """A rise counts in the hour of the reading that showed it. After an early reset hours are not known.
 
-    Beside them the points that the vendor gave back.
+    The second value is the points that the vendor gave back.
     """
     rises: list[float | None] = [0.0] * HOURS
     level, given, is_older = 0.0, 0.0, False
     for place, one in enumerate(readings):
         hour = min(max(int((one.at - start) / HOUR), 0), HOURS - 1)
-        # an older answer stays one until what was there before follows
+        # it stays an older answer until the earlier value returns
         is_older = is_older and one.used < level - 1
         if one.used > level:
             rises[hour] = (rises[hour] or 0.0) + one.used - level
@@ -202,7 +202,7 @@ def _rises(readings: Sequence[MeterReading], start: datetime, end: datetime | No
 
 
 def _is_given_back(level: float, readings: Sequence[MeterReading], place: int) -> bool:
-    """Whether the vendor gave points back; else what was there before follows in one step, as behind an older answer.
+    """Whether the vendor gave points back; after an older answer, the earlier value returns in one step.
 
     `tracker usage` has the same rule.
     """

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 
 def facts(session: Session, windows: Sequence[str]) -> Mapping[tuple[str, str], dict[str, Any]]:
-    """The money of each provider in each window, and of each of its features, if the price is in the settings.
+    """The money of each provider in each window, and per feature, if the price is in the settings.
 
-    `overlaps` is the other window: the meter then moved for both, so that it is not known what a feature took.
-    `would_overlap` is one that would overlap if both were finalized. `older_points` is what each of its points counts
-    elsewhere, if a point bought something else then.
+    `overlaps` is the other window: the meter then moved for both, so nobody knows what a feature used.
+    `would_overlap` is one that would overlap if both were finalized. `older_points` is how many of today's points each
+    of its points counts as, if that changed since.
     """
     providers = session.registry.providers
     known = prices(session)
@@ -53,7 +53,7 @@ def facts(session: Session, windows: Sequence[str]) -> Mapping[tuple[str, str], 
 
 
 def _changes(session: Session, source: Source, rows: Mapping[str, FinalizeRow]) -> Mapping[str, Regime | None]:
-    """The change of the meter of each window's account; without an import if none is known."""
+    """The change of the meter of each window's account; it imports nothing if none is known."""
     if not (session.root / CHANGES).exists():
         return {}
     from tracker_verdict.regimes import regime
@@ -86,14 +86,14 @@ def checks(session: Session, window: str) -> Iterator[Check]:
                 text = f"It counts for {name} as long as {line(other)} is not finalized. {both}"
             else:
                 text = f"{both}. If both are finalized, neither counts"
-            # a remark is no question of its own: it makes no window more complete
+            # a remark is not a check of its own: it does not make a window more complete
             yield Check(name="finalized" if rows else "overlaps", state="ok" if rows else "failed", text=text)
         for reason in _tally(session, source, rows, groups).excluded.values():
             yield Check(name="finalized", state="ok", text=f"It gives no figure for {name}: {reason}")
 
 
 def _slip(session: Session, name: str, window: str, other: str) -> tuple[str, str]:
-    """Which of two windows to reopen, and when: of one lane's it is the one whose AFTER was forgotten until later."""
+    """Which of two windows to reopen, and when: in one lane, it is the one whose AFTER was forgotten until later."""
     groups = Windows(session).captures([window, other])
     for outer, inner in ((window, other), (other, window)):
         (start, end), (first, last) = (canonical(groups.get((one, name), ())) for one in (outer, inner))

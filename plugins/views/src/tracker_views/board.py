@@ -70,9 +70,9 @@ class Board(App[None]):
         # the table scrolls with them otherwise
         Binding("left", "panel(-1)", "panel", key_display="← →", priority=True),
         Binding("right", "panel(1)", "next panel", show=False, priority=True),
-        # before the table gets it: what is typed behind it belongs to the filter
+        # before the table gets it: what is typed after it belongs to the filter
         Binding("slash", "filter", "filter", key_display="/", priority=True),
-        # before the field gets it: a key that comes at once behind it is none of the filter's
+        # before the field gets it: a key typed right after it does not belong to the filter
         Binding("enter", "leave_filter", show=False, priority=True),
         Binding("escape", "clear_filter", "clear", show=False),
         Binding("s", "sort", "sort"),

@@ -30,7 +30,7 @@ def text(value: Cell, column: Column, zone: tzinfo) -> str:
     if not isinstance(value, int | float):
         return line(value)
     if column.kind == "money":
-        # a price that is rounded away is not nothing, and none is rounded up to a cent
+        # a price is never rounded to nothing, nor up to a cent
         if 0 < abs(value) < CENT:
             return "<$0.01" if value > 0 else ">-$0.01"
         return f"${value * (1 + 1e-12):,.2f}"  # halves are rounded up, as those of numbers are
@@ -43,7 +43,7 @@ def text(value: Cell, column: Column, zone: tzinfo) -> str:
 
 
 def bar(used: float, low: Cell, high: Cell, width: int) -> str:
-    """A per cent as a bar of so many characters, with the range that is expected on it."""
+    """A per cent as a bar of `width` characters, with the range that is expected on it."""
     halves = round(min(max(used, 0), 100) / 50 * width)
     drawn = list((FULL * (halves // 2) + HALF * (halves % 2)).ljust(width, EMPTY))
     if isinstance(low, int | float) and isinstance(high, int | float):

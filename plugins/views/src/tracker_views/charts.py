@@ -137,7 +137,7 @@ def bars(plot: Plot) -> Picture:
 
     labels = [(plot.words(row, chart.x), _value(plot, row)) for row in shown]
     names = [cut(name, NAME, is_name=True) for name, _ in labels]
-    # on a phone the name stands above the value
+    # on a phone the name is above the value
     is_high = any(cell_len(name + value) > PHONE for name, (_, value) in zip(names, labels, strict=True))
     first, step = (LINE, STEP + LINE) if is_high else (0, STEP)
     body = Markup()
@@ -203,7 +203,7 @@ def _grid() -> Markup:
 def _scales(plot: Plot, area: Area, end: datetime, step: timedelta = timedelta(0)) -> Markup:
     """The numbers of both axes, the times up to an end; they are drawn last, so that nothing crosses them.
 
-    step: how long the column lasts that begins at the end, and below which it stands.
+    step: the length of the column that begins at the end; the last time is printed below it.
     """
     body = Markup()
     for share in (0.5, 1.0):

@@ -56,7 +56,7 @@ class Content:
 
 
 def period_of(session: Session, chosen: Selection) -> Period:
-    """The windows that were selected; of those that were chosen by themselves, only what was done in them counts."""
+    """The selected windows; if not only time or provider was chosen, only what was done in them counts."""
     windows = chosen.windows(session)
     if windows is None:
         return Period(windows=tuple(session.index.windows()))
@@ -88,11 +88,11 @@ def _measured(session: Session, windows: Sequence[str]) -> dict[Owner, list[tupl
 
 
 def _by_time(session: Session, windows: Sequence[str]) -> tuple[str, ...]:
-    """The windows as they began: ids may be of a time, or of another machine."""
+    """The windows in the order in which they began: ids may come from another time or machine."""
     begins = {window: begin for window, (begin, _) in Windows(session).spans(windows).items()}
     places, place = dict[str, datetime](), datetime.min.replace(tzinfo=UTC)
     for window in windows:
-        # one without a BEFORE stays behind the one whose id it follows
+        # one without a BEFORE stays after the one whose id it follows
         places[window] = place = begins.get(window, place)
     return tuple(sorted(windows, key=places.__getitem__))
 
@@ -103,7 +103,7 @@ def gathered(session: Session, period: Period, *, with_sections: bool = True) ->
     spans = {} if len(period.windows) > MOST_WINDOWS else _measured(session, period.windows)
     period = evolve(period, windows=_by_time(session, period.windows)) if spans else period
     found = Windows(session).preview(period.windows)
-    # a million windows do not fit into memory as values of JSON: what is said of them is said now
+    # a million windows do not fit into memory as JSON values: what they show is gathered now
     unused = list(_left_out(period, found))
     counted = [one._replace(excluded=dict(islice(one.excluded.items(), 1))) for one in found.providers]
     brief = found._replace(windows=(), outcomes={}, blocks=(), open=(), providers=tuple(counted))
@@ -116,7 +116,7 @@ def gathered(session: Session, period: Period, *, with_sections: bool = True) ->
         for one in found.blocks
         if one.source.name != "snapshots"
     ]
-    # what it holds of each window is not kept beside what others are asked for
+    # it is not kept in memory while others are asked
     del found, counted, brief
     failures: list[str] = []
     panels = [efficiency(preview["providers"]), anomalies(preview["anomalies"]), *panels_of(session, period, failures)]
@@ -140,7 +140,7 @@ def gathered(session: Session, period: Period, *, with_sections: bool = True) ->
 
 
 def panels_of(session: Session, period: Period, failures: list[str]) -> Iterator[Panel]:
-    """The features' own; what one fails at is noted among the failures."""
+    """The features' own panels; if one fails, that is added to the failures."""
     for name, answer in session.registry.each("panels", session=session, period=period):
         if isinstance(answer, PluginError):
             failures.append(f"{name} could not show its part: {answer.cause}")
@@ -157,7 +157,7 @@ def panels_of(session: Session, period: Period, failures: list[str]) -> Iterator
 
 
 def _is_chosen(period: Period, values: Mapping[str, Any]) -> bool:
-    """Whether they are of the provider that was chosen, or of none."""
+    """Whether they belong to the chosen provider, or to none."""
     return period.provider is None or values.get("provider") in (None, period.provider)
 
 
@@ -228,7 +228,7 @@ def excluded(figures: Any) -> Iterator[str]:
     """The windows that give a provider no figure, by reason."""
     reasons: dict[str, list[str]] = {}
     for window, why in figures.excluded.items():
-        # of windows that overlap each names another one
+        # each overlapping window names another one
         reasons.setdefault("overlapping" if why.startswith("overlaps ") else why, []).append(window)
     for reason, windows in reasons.items():
         yield f"{plural(len(windows), 'window')} left out, {reason}: {_some(windows)}"
@@ -241,7 +241,7 @@ def _some(windows: Sequence[str]) -> str:
 def sound(panel: Panel) -> Panel:
     """A panel that can be drawn, of plain values; what a chart cannot draw, or a cell cannot hold, is an error.
 
-    A third party's says whose it is, and takes no name of the program's own.
+    A third party's panel shows whose it is, and cannot take a name of the program's own.
     """
     kinds: dict[str, tuple[type, ...]] = {}
     for chart in panel.charts:
@@ -332,7 +332,7 @@ def efficiency(providers: Sequence[Mapping[str, Any]]) -> Panel:
 
 
 def _efficiency_row(one: Mapping[str, Any]) -> dict[str, Any]:
-    # what rests on an assumption says nothing of this work, and a chart or a narrow screen could not mark it
+    # an assumed interval says nothing about this work, and a chart or a narrow screen could not mark it
     is_measured = one.get("ci_kind") == "measured"
     low, high = (one.get("ci") if is_measured else None) or (None, None)
     account = f" account {one['account']}" if one.get("account") else ""
@@ -365,7 +365,7 @@ def _range(figures: Mapping[str, Any]) -> str | None:
 
 
 def anomalies(found: Sequence[Mapping[str, Any]]) -> Panel:
-    """What is open against the records."""
+    """The open anomalies."""
     keys = {"window": "Window", "provider": "Provider", "kind": "Kind", "cause": "Cause", "cure": "What to type"}
     return Panel(
         name="anomalies",

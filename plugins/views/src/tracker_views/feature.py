@@ -34,7 +34,7 @@ def show_table(session: Session, columns: Sequence[Column], rows: Sequence[Mappi
 
 @hookimpl
 def show_preview(session: Session, preview: Any) -> bool:
-    """The preview as tables, unless nobody would read so many rows."""
+    """The preview as tables, unless it has more rows than anybody would read."""
     from tracker_views.preview_tables import MOST_WINDOWS, show
 
     if len(preview.windows) > MOST_WINDOWS:

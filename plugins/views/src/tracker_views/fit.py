@@ -43,8 +43,8 @@ class TableLayout:
 def fitted(columns: Sequence[Column], rows: Sequence[Mapping[str, Cell]], room: int, zone: tzinfo) -> TableLayout:
     """Leave out the columns without a value, then those of the highest rank, the last one first.
 
-    Times are those of the zone, whose letters stand in the head: of summer and winter both. A command that is cut would
-    be another one, so its column is whole or left out if it may be.
+    Times are in the zone, whose letters are in the head: both those of summer and of winter. A cut command would be
+    another command, so its column is shown whole, or left out if it may be.
     """
     named = [evolve(one, title=_title(one, rows, zone)) if one.kind == "instant" else one for one in columns]
     kept = [one for one in named if not one.rank or is_filled(one, rows)]
@@ -133,7 +133,7 @@ def _needed(widths: Mapping[str, int], kept: Sequence[Column]) -> int:
 
 
 def cut(shown: str, width: int, *, is_name: bool = False) -> str:
-    """The text in so many cells, with a sign if it was longer. A name keeps its end: long ones often begin alike."""
+    """The text in `width` cells, with a sign if it was longer. A name keeps its end: long ones often begin alike."""
     if cell_len(shown) <= width:
         return shown
     end = shown[-(width // 2) :] if is_name and cell_len(shown) == len(shown) else ""

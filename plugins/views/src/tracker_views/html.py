@@ -80,7 +80,7 @@ def page(content: Content, zone: tzinfo) -> str:
 
 
 def marked(text: str) -> Markup:
-    """Text whose commands, which stand in backticks, are marked as such."""
+    """Text with its commands, which are in backticks, marked as code."""
     return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(Markup.escape(text))))
 
 

@@ -28,12 +28,12 @@ q     quit
 The board shows what is recorded.
 With --every 5m it also reads meters.
 """
-# what the last line leaves out first where not all fit
+# what the last line leaves out first if not all fit
 OPTIONAL = ("colours", "read", "sort", "period", "filter", "panel(-1)")
 
 
 class Keys(Footer):
-    """The keys that fit, none of them cut: the help, which stays, tells of the others."""
+    """The keys that fit, none of them cut: the help, which always stays, shows the others."""
 
     def compose(self) -> ComposeResult:
         room = self.size.width or self.app.size.width
@@ -55,6 +55,6 @@ class Help(ModalScreen[None]):
 
     def on_key(self, event: Key) -> None:
         event.stop()
-        # two keys may come at once
+        # two keys may come together
         if self.is_current:
             self.dismiss()

@@ -31,7 +31,7 @@ class MeterStrip(Static):
         self.update(Text("\n").join(found))
 
     def _fitting(self, found: list[Text], height: int) -> list[Text]:
-        """As many lines as there is room for, and how many meters are not among them."""
+        """As many lines as there is room for, and how many meters are left out."""
         most = max(LINES, height // 3)
         self.styles.max_height = most + 1
         if (over := len(found) - most) <= 0:

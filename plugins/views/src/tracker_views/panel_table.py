@@ -18,7 +18,7 @@ from tracker_views.terminal import styled
 
 
 class PanelTable(DataTable[Text]):
-    """`needle` is what rows have to hold, `sort_key` the column they are sorted by, `is_turned` whether downwards."""
+    """`needle` is what rows must contain, `sort_key` the column they are sorted by, `is_turned` whether downwards."""
 
     def __init__(self, zone: tzinfo) -> None:
         super().__init__(id="table", cursor_type="row", zebra_stripes=False)
@@ -84,5 +84,5 @@ class PanelTable(DataTable[Text]):
 
 
 def _rank(value: Cell) -> tuple[int, Any]:
-    """Where a value stands among others: a column of a third party may hold several kinds."""
+    """The place of a value among others: a third party's column may hold several kinds."""
     return (0 if isinstance(value, int | float) else 1 if isinstance(value, datetime) else 2), value

@@ -67,7 +67,7 @@ def _parts(session: Session, preview: Any) -> Iterator[Part]:
         for row, one in zip(panel.rows, preview.providers, strict=True):
             for text in (*excluded(one), *one.efficiency.remarks):
                 yield line(f"{row['provider']}: {text}.")
-        # a figure above is not true any more
+        # a figure above is no longer true
         for name, window in ((one.source.name, found) for one in preview.providers for found in one.stale):
             cure = f"`tracker decision-card --window {line(quote(window))}` names the cure"
             yield f"{name} {line(window)} is stale: its captures changed after finalizing. {cure}."
@@ -88,7 +88,7 @@ def _parts(session: Session, preview: Any) -> Iterator[Part]:
 
 
 def _used(session: Session, windows: tuple[str, ...]) -> Iterator[Part]:
-    """What features have to show beside the blocks, such as the tokens and money of each window."""
+    """What features show besides the blocks, such as the tokens and money of each window."""
     failures: list[str] = []
     for panel in panels_of(session, Period(windows=windows, names=(PANEL,)), failures):
         if panel.name == PANEL:

@@ -38,7 +38,7 @@ class Answer:
 
 @contextmanager
 def own_session(root: Path, agent: str | None) -> Iterator[Session]:
-    """A session beside the command's, for another thread or process; what it opened is closed behind it."""
+    """A session beside the command's, for another thread or process; what it opened is closed afterwards."""
     session = Session()
     session.data_dir, session.agent, session.quiet = root, agent, True
     try:
@@ -87,7 +87,7 @@ class ProcessReader:
 
 
 def answer() -> None:
-    """Answer what is asked for on standard input with what was read, on standard output; nobody else prints there."""
+    """Read the question from standard input and write the answer to standard output; nobody else prints there."""
     out = os.dup(1)
     os.dup2(2, 1)
     found = pickle.dumps(read(*pickle.load(sys.stdin.buffer)))

@@ -21,7 +21,7 @@ SIGNS = str.maketrans("█▌▒░…≥", "#+=.~>")
 
 
 class Screen(Console):
-    """A console that leaves it to the program what a reader that stopped early means."""
+    """A console that leaves a reader that stopped early to the program."""
 
     def on_broken_pipe(self) -> None:
         raise

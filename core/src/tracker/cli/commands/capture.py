@@ -114,7 +114,7 @@ cross = _capture("cross", ("after", "before"), "Store a pane as AFTER and as the
 @click.option("--follow", is_flag=True, help="Keep reading a file as it grows, even after it is rotated.")
 @click.option("--strict", is_flag=True, help="End with status 1 if lines of a stream were rejected.")
 def ingest(name: str, **given: Any) -> None:
-    """Take in one text or stream of any source."""
+    """Store one text or stream from any source."""
     here = session()
     source = here.source(name)
     _check_fit(source, given)
@@ -145,4 +145,4 @@ def _check_fit(source: Source, given: Mapping[str, Any]) -> None:
     if given["run"] and (given["use_stdin"] or given["path"] is not None):
         raise click.UsageError("--run reads what the program prints. Leave out --stdin and --file.")
     if source.kind == STATUS and given["phase"] is None:
-        raise click.UsageError(f"The phase of {name} is missing. Type --phase before or --phase after.")
+        raise click.UsageError(f"{name} needs a phase. Type --phase before or --phase after.")

@@ -67,7 +67,7 @@ def command(
             samples.take(here, samples.sources(here, provider), origin, timezone)
             return
         if provider is None:
-            raise click.UsageError("Missing provider. `tracker capture --list` shows them.")
+            raise click.UsageError("Missing provider. `tracker capture --list` shows all of them.")
         source = here.source(provider, kinds=["status", "report"])
         if source.kind == "report":
             report.store_printed(here, source, window, scope, notes, timezone, force=force)

@@ -74,7 +74,7 @@ def propose(since: datetime) -> None:
     for line in proposals.lines(found, here.zone):
         here.say(line)
     if any(share.requests and share.lacks for one in found for share in one.shares):
-        here.note(f"note: a capacity takes a reading before the first request and one after the last; {_more()}")
+        here.note(f"note: a capacity needs a reading before the first request and one after the last; {_more()}")
     whole = next((one for one in found if not one.goes_on and any(share.draft for share in one.shares)), None)
     if whole is not None:
         here.note(f"note: `tracker windows accept {whole.window}` stores one that fits, without finalizing it")

@@ -142,11 +142,11 @@ def _last(query: Query, path: str, changed: float) -> Answer | None:
 
 
 def _owner(path: str, marker: bytes, query: Query) -> str:
-    """The last line that holds the marker; in a large file one near its end, or else at its beginning."""
+    """The first and the last line that hold the marker; in a large file those at its beginning and near its end."""
     size = os.stat(path).st_size
     ends = ((None, max(0, size - NEAR)), (min(LARGEST_CHUNK, size), 0))
-    found = (line for end, stop in ends for line in _lines_backwards(path, marker, query, end, stop))
-    return next(found, b"").decode("utf-8", "replace")
+    found = [line for end, stop in ends for line in _lines_backwards(path, marker, query, end, stop)]
+    return b"\n".join(dict.fromkeys((*found[-1:], *found[:1]))).decode("utf-8", "replace")
 
 
 def _lines_backwards(path: str, marker: bytes, query: Query, end: int | None = None, stop: int = 0) -> Iterator[bytes]:

@@ -16,7 +16,7 @@ from tracker.kernel import Number, WritingCommand, session, window_option
 )
 @click.argument("provider")
 @click.option("--phase", type=click.Choice(["before", "after"]), help="Only captures of this phase.")
-@window_option(help="Only captures of this window [default: any of the lane].")
+@window_option(help="Only captures of this window [default: any window of the lane].")
 @click.option("--index", "position", type=Number(int, min=1), default=1, show_default=True, help="The Nth newest.")
 @click.option(
     "--reason", metavar="TEXT", default="deleted by the operator", help="Why; `tracker window-audit` shows it."

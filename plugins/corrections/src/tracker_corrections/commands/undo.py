@@ -30,8 +30,8 @@ class UndoCommand(WritingCommand):
 def command(provider: str | None, is_list: bool, yes: bool, past: bool) -> None:
     """Take back what the last writing command of this lane stored or took back.
 
-    Rows are appended. Nothing is erased. Run it again to go further back. PROVIDER: the last command that stored
-    something of this provider. Telemetry events, imports, settings and documents stay.
+    Rows are appended. Nothing is erased. Run it again to go further back. With PROVIDER, take back the last
+    command that stored something of that provider. Telemetry events, imports, settings and documents stay.
     """
     from tracker_corrections import undo
 

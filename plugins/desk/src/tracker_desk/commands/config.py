@@ -17,7 +17,7 @@ class SettingCommand(WritingCommand):
         found = super().get_params(ctx)
         for one in found:
             if isinstance(one, click.Option) and one.name in ("state_dir", "no_fsync"):
-                # it is about records, which this command does not write
+                # it concerns records, which this command does not write
                 one.hidden = True
             elif isinstance(one, click.Option) and one.name == "dry_run":
                 one.help = "Show what would change and write nothing."
@@ -88,9 +88,9 @@ def set_(key: str, value: str) -> None:
 
 @command.command("trust", cls=SettingCommand, epilog="tracker config trust")
 def trust() -> None:
-    """Agree to entries that act outside of the file.
+    """Consent to the settings of tracker.toml that need it.
 
-    They run commands, send keys, or write outside of the file's folder.
+    They run commands, send keys, or write outside the file's folder.
     """
     from tracker_desk.config_values import trust as record
 

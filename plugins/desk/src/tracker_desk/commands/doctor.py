@@ -16,7 +16,7 @@ from tracker.kernel import Command, TrackerError, session
 @click.option(
     "--fix",
     is_flag=True,
-    help="Repair each finding that names this as its cure, by appending rows or setting files aside.",
+    help="Repair what appending rows or setting files aside can repair; such findings name this option.",
 )
 @click.option(
     "--restore", is_flag=True, help="Restore whole records that follow a torn line or were set aside with one."

@@ -28,7 +28,7 @@ def command(context: click.Context, words: tuple[str, ...]) -> None:
         here.show(f"{name}: {meaning}")
         if name not in commands:
             return
-        # the word is a command, too
+        # the word is also a command
         click.echo()
     elif name and group.get_command(root, name) is None:
         hint = near(name, [*commands, *GLOSSARY])

@@ -1,4 +1,4 @@
-"""`tracker shell-init` and `tracker completion`: what a shell reads."""
+"""`tracker shell-init` and `tracker completion`: text for a shell to read."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _check(here: Session) -> None:
 
 
 def _carried(here: Session) -> list[str]:
-    """What every function passes on: the lane it was made in, and a data directory that was named."""
+    """The options that every function passes on: the lane it was made in, and a named data directory."""
     lane = [f"--agent={here.lane}"] if here.lane else []
     return lane + ([f"--data-dir={here.data_dir.absolute()}"] if here.data_dir else [])
 

@@ -1,4 +1,4 @@
-"""`tracker status` and the home screen: where things stand, on one screen."""
+"""`tracker status` and the home screen: the state of everything on one screen."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def _repeat(here: Session, seconds: float) -> None:
 
 
 def _draw(here: Session) -> None:
-    """The first lines that fit: those of the meters and of what is next are among them."""
+    """Draw the first lines that fit; the meters and what is next are among them."""
     kept = _Screen()
     with contextlib.redirect_stdout(kept):
         _show(here)

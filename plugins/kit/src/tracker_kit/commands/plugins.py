@@ -61,7 +61,7 @@ def list_() -> None:
 @click.command(cls=Command, epilog="tracker plugins info codex")
 @click.argument("name", metavar="SOURCE")
 def info(name: str) -> None:
-    """Show what a source declares, and what is made from it."""
+    """Show what a source declares, and what tracker makes of it."""
     from shutil import get_terminal_size
 
     from tracker_kit import declaration
@@ -85,7 +85,7 @@ def info(name: str) -> None:
     help="A folder of screens, or of one file of lines, to check with [default: the project's tests, or the demo's].",
 )
 def check(target: str, inputs: Path | None) -> None:
-    """Check a plugin's folder, or an installed source, against every rule."""
+    """Check a plugin's folder or an installed source by every rule."""
     from tracker_kit import plugin_check
 
     plugin_check.check(session(), target, inputs)

@@ -26,8 +26,12 @@ def pathspec(_context: click.Context, parameter: click.Parameter, given: tuple[s
 @click.option("--methodology", metavar="M", help="How the work was done [default: as finalized].")
 @click.option("--commit-start", metavar="S", help="The commit before the work [default: as finalized or captured].")
 @click.option("--commit-end", metavar="E", help="The commit after it [default: as finalized or captured, else HEAD].")
-@click.option("--paths", multiple=True, metavar="P ...", callback=pathspec, help="Count only these, as git pathspecs.")
-@click.option("--exclude", multiple=True, metavar="P ...", callback=pathspec, help="Leave these out, as git pathspecs.")
+@click.option(
+    "--paths", multiple=True, metavar="P ...", callback=pathspec, help="Count only these paths (git pathspecs)."
+)
+@click.option(
+    "--exclude", multiple=True, metavar="P ...", callback=pathspec, help="Leave these paths out (git pathspecs)."
+)
 @click.option("--features", type=FEATURES, metavar="N", help="Features finished [default: as finalized].")
 @click.option("--notes", metavar="TEXT", help="Anything to remember.")
 @click.option(

@@ -49,7 +49,7 @@ def command() -> None:
     metavar="C",
     help="What it proves, such as quota-meters.",
 )
-@click.option("--test-run", "--test-run-id", "test_run_id", metavar="ID", help="The run, as its log calls it.")
+@click.option("--test-run", "--test-run-id", "test_run_id", metavar="ID", help="The name of the run in its log.")
 @click.option("--runner", metavar="R", help="What ran, such as pytest or a person.")
 @click.option("--result", required=True, type=click.Choice(["pass", "fail", "skip"]), help="How it ended.")
 @click.option(

@@ -20,7 +20,8 @@ from tracker_ledgers.commands import NotedByItself
     help="Stop a runner after this time; it counts as failed.",
 )
 def command(window: str, record: bool, timeout: float) -> None:
-    """Run the acceptance checks of a window, then show its preview. The checks are pytest and behave features."""
+    """Run the acceptance checks of a window, then show its preview. The checks are pytest and behave, or your
+    own commands from `uat.commands`."""
     from tracker_ledgers.uat import run
 
     run(session(), window, record=record, seconds=timeout)

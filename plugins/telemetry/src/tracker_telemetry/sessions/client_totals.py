@@ -8,7 +8,8 @@ from __future__ import annotations
 import sqlite3
 import sys
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import accumulate
 from typing import Any, NamedTuple, TypeAlias
 
 from attrs import define, field
@@ -45,6 +46,10 @@ WHERE source = ? GROUP BY 1, 2
 UNTIL = f"""
 SELECT coalesce(model, ''), {SUMS} FROM {REQUESTS}
 WHERE source = ? AND {STANDING} AND session = ? AND ts <= ? GROUP BY 1
+"""
+EACH = f"""
+SELECT model, {", ".join(COUNTS)} FROM {REQUESTS}
+WHERE source = ? AND {STANDING} AND session = ? AND ts > ? AND ts <= ? ORDER BY ts
 """
 
 
@@ -97,20 +102,13 @@ class Totals:
             for model in dict.fromkeys(state.model for state in states):
                 before, is_certain = self._before(session, model)
                 known = _sum(before, self._own.get((session, model), _NOTHING))
-                left = _less(self._total(session, model, NEVER), known)
+                left = _less(self._total(session, model), known)
                 if _size(left):
                     yield model, left, is_certain
 
-    def _total(self, session: str, model: str, until: float, most: Tokens = UNLIMITED) -> Tokens:
-        """The client's own total: the largest of a lineage. One that starts over adds up, unless it holds the other."""
-        largest: dict[str, Tokens] = {}
-        for state in self._of(session, model):
-            if state.at <= until and _fits(state.tokens, most):
-                largest[state.lineage] = max(largest.get(state.lineage, _NOTHING), state.tokens, key=_size)
-        total = _NOTHING
-        for tokens in largest.values():
-            total = tokens if _fits(total, tokens) else _sum(total, tokens)
-        return total
+    def _total(self, session: str, model: str) -> Tokens:
+        """The client's own total of a session."""
+        return _largest(self._of(session, model))
 
     def _of(self, session: str, model: str) -> list[State]:
         """The client's totals of a session's model, the earliest first."""
@@ -130,11 +128,15 @@ class Totals:
         # asked first: what a session had used at a time is a query
         if not (earlier := [other for other in sorted(others - {session}) if self._order(other, model) < own]):
             return _NOTHING, True
-        known = self._of_lineage(session, model, self._most(session, model, most), earlier)
-        return max(known, key=_size, default=_NOTHING), True
+        most = self._most(session, model, most)
+        base = max(self._of_lineage(session, model, most, earlier), key=_size, default=_NOTHING)
+        rest = _less(most, base)
+        # what these have beyond their requests may be from before the fork
+        extra = (_less(self._total(one, model), self._own.get((one, model), _NOTHING)) for one in earlier)
+        return base, not any(_size([*map(min, rest, one)]) for one in extra)
 
     def _order(self, session: str, model: str) -> tuple[float, int]:
-        return self._began.get(session, NEVER), _size(self._total(session, model, NEVER))
+        return self._began.get(session, NEVER), _size(self._total(session, model))
 
     def _is_anew(self, session: str) -> bool:
         """Whether a fork's totals begin with the fork: none has a lineage of the sessions before it."""
@@ -150,32 +152,47 @@ class Totals:
         if states := self._of(session, model):
             first, own = states[0], self._own.get((session, model), _NOTHING)
             then = _less(first.tokens, self._requests(session, model, first.at))
-            return [*map(min, most, then, _less(self._total(session, model, NEVER), own))]
+            return [*map(min, most, then, _less(self._total(session, model), own))]
         return _NOTHING if most is UNLIMITED else most
 
     def _from_parent(self, session: str, model: str, most: Tokens, seen: Sequence[str]) -> tuple[Tokens, bool]:
         """What a session's parent had used at the fork: as the client says, or as its requests say."""
         until, parent = self._parents[session]
-        # a fork from an earlier point also takes over later totals; one after the fork may have the time of a request
-        # before it
+        # a fork from an earlier point also takes over what its parent used later; one after the fork may have the time
+        # of a request before it
         began = self._began.get(session, NEVER)
         last = until if began == NEVER else max(until, began)
         before, _ = self._before(parent, model, most, seen)
         rows = _sum(before, self._requests(parent, model, until))
         states = self._of(parent, model)
-        told = [state.at <= last and _fits(state.tokens, most) for state in states]
-        base = [*map(max, self._total(parent, model, last, most), rows)]
+        told = [state.tokens for state in states if state.at <= last and _fits(state.tokens, most)]
+        # of several totals with the time of the last request before the fork, all but the first may be from after it
+        size = next((number for number, state in enumerate(states, 1) if state.at >= until), len(states))
+        sure = [state for state in states[:size] if state.tokens in told]
+        at = max((state.at for state in sure), default=0.0)
+        known = _largest(sure), _sum(_largest(sure), _less(rows, _sum(before, self._requests(parent, model, at))))
+        base = [*map(max, rows, *(tokens for tokens in known if _fits(tokens, most)))]
         rest = _less(most, base)
-        later = next((state for state, is_told in zip(states, told, strict=True) if not is_told), None)
-        if not _size(rest) or later is None:
-            return base, True
-        # what the parent's next total has beyond its requests may be from before the fork
-        at = max((state.at for state, is_told in zip(states, told, strict=True) if is_told), default=0.0)
-        beyond = _less(base, _sum(before, self._requests(parent, model, max(at, until))))
-        new = _less(_less(later.tokens, _sum(before, self._requests(parent, model, later.at))), beyond)
-        if new[:SIZE] == rest[:SIZE]:
+        steps = [*accumulate(self._each(parent, model, until, last), _sum)]
+        if any(tokens[:SIZE] == most[:SIZE] for tokens in (base, *told, *(_sum(base, step) for step in steps))):
             return most, True
-        return base, at >= until or not _size(new)
+        is_later = bool(steps and _fits(steps[0], rest))
+        if (further := next((state for state in states if state not in sure), None)) is None:
+            return base, not is_later
+        # what the parent's next total has beyond its requests may be from before the fork
+        beyond = _less(base, _sum(before, self._requests(parent, model, max(at, until))))
+        # subagents may have gone on until then
+        end = next((state.at for state in states if state.at > further.at), NEVER)
+        own = (_sum(before, self._requests(parent, model, one)) for one in (further.at, end))
+        new, least = (_less(_less(further.tokens, one), beyond) for one in own)
+        if rest[:SIZE] in (new[:SIZE], least[:SIZE]):
+            return most, True
+        return base, not (is_later or _size([*map(min, rest, new)]))
+
+    def _each(self, session: str, model: str, since: float, until: float) -> list[Tokens]:
+        """Each request of a time."""
+        rows = self.database.execute(EACH, (self.source, session, since, until))
+        return [tokens for name, *tokens in rows if _plain(name) == model]
 
     def _requests(self, session: str, model: str, until: float) -> Tokens:
         total = _NOTHING
@@ -213,6 +230,17 @@ def not_in_rows(database: sqlite3.Connection, source: Source, span: Span) -> Ite
 def _plain(model: str | None) -> str:
     """A model's name without the date of a snapshot: a total has the name that was asked for, a request the other."""
     return SNAPSHOT.sub("", model or "")
+
+
+def _largest(states: Iterable[State]) -> Tokens:
+    """The largest total of a lineage. One that starts over adds up, unless it holds the other."""
+    largest: dict[str, Tokens] = {}
+    for state in states:
+        largest[state.lineage] = max(largest.get(state.lineage, _NOTHING), state.tokens, key=_size)
+    total = _NOTHING
+    for tokens in largest.values():
+        total = tokens if _fits(total, tokens) else _sum(total, tokens)
+    return total
 
 
 def _size(tokens: Tokens) -> int:

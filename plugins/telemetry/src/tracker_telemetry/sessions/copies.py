@@ -29,7 +29,7 @@ from tracker.api import Source
 from tracker.kernel import Session
 from tracker_telemetry.sessions.columns import REPEATED
 from tracker_telemetry.sessions.scan import Labels
-from tracker_telemetry.sessions.tables import IS_KEPT, KEY, REQUESTS, SHARED_COLUMNS, VALUES
+from tracker_telemetry.sessions.tables import BY_PLACE, IS_KEPT, KEY, REQUESTS, SHARED_COLUMNS, VALUES
 
 Descents: TypeAlias = "dict[tuple[str, str], float]"  # until when a session shows the requests of another
 News: TypeAlias = "Mapping[tuple[str, str], float | None]"  # the same; None takes back what was assumed before
@@ -73,6 +73,11 @@ UPDATE row SET place = ?, ts = min(ts, coalesce((
   WHERE (source, session, day, model) = (?, ?, date(ts, 'unixepoch'), coalesce(row.model, ''))
 ), ts)) WHERE place = ? AND ts > ? AND ts <= ?
 """
+# those that name their session need no time, if the journal has totals that may hold them
+ADOPT_NAMED = f"""{ADOPT} AND EXISTS (
+  SELECT 1 FROM kept WHERE requests > 0
+  AND (source, session, day, model) = (?, ?, date(ts, 'unixepoch'), coalesce(row.model, '')))
+"""
 # the places of requests whose files are all there
 PRESENT = """
 SELECT DISTINCT places FROM (
@@ -96,7 +101,11 @@ class Place(Labels):
     @property
     def parent(self) -> str | None:
         """The session that a copy names as its original's."""
-        return None if self.whole or self.lineage == self.name else self.lineage
+        return None if self.whole or self.needs is not None or self.lineage == self.name else self.lineage
+
+    def rank(self, sessions: Container[str]) -> tuple[bool, bool, bool]:
+        """How likely it is a copy, if these sessions show the request."""
+        return self.needs is not None, self.needs in sessions, self.parent is not None
 
 
 @define
@@ -213,10 +222,10 @@ def settle(database: sqlite3.Connection, source: str, *, is_anew: bool) -> tuple
     changed: set[str] = set()
     descents: Descents = {}
     thought = known(database, source)
-    named = {(one.name, one.parent) for one in places.values() if one.parent and one.needs is None}
+    named = {(one.name, one.parent) for one in places.values() if one.parent}
     for shown, group in groups.items():
-        # copies of copies belong to the one whose own original is not among them
-        ranks = {number: (places[number].needs is not None, places[number].needs in group.sessions) for number in shown}
+        # copies of copies belong to the one whose own original is not among them; and it names no other one
+        ranks = {number: places[number].rank(group.sessions) for number in shown}
         left = [number for number in shown if ranks[number] == min(ranks.values())]
         left = [number for number in left if places[number].name] or left  # one without belongs to a damaged copy
         sessions = _parents_of(frozenset(places[number].name for number in left), named)
@@ -253,25 +262,37 @@ def _own_requests(
 
 
 def adopt(
-    database: sqlite3.Connection, source: str, descents: Mapping[tuple[str, str], float], place_of: Callable[..., int]
+    database: sqlite3.Connection, source: str, sessions: Collection[str], place_of: Callable[..., int]
 ) -> set[str]:
-    """Give the copies whose originals are deleted to the sessions that they came from; returned are those sessions."""
+    """Give these sessions' copies whose originals are deleted to the sessions that they came from.
+
+    Returned are the sessions that lost or got some.
+    """
     changed: set[str] = set()
     places = _places(database, source)
+
+    def give(number: int, parent: str, query: str, *values: object) -> None:
+        place = places[number]
+        project, branch = _folder(database, source, parent) or place[1:3]  # a fork may be of another one
+        folders = place.folders if project == place.project else None
+        own = place._replace(session=parent, project=project, branch=branch, folders=folders)
+        if database.execute(query, (place_of(source, own), source, parent, number, *values)).rowcount:
+            changed.update((place.name, parent))
+
     begin: dict[str, float] = defaultdict(lambda: -NEVER)
-    found = _of_deleted(database, source, descents)
+    thought = {pair: until for pair, until in known(database, source).items() if pair[0] in sessions}
+    found = _of_deleted(database, source, thought)
     left = {pair: until for pair, until in found.items() if not pair[1].startswith(REPEATED)}  # which are nobody's
     for (session, parent), until in sorted(left.items(), key=itemgetter(1, 0)):
         for number, place in places.items():
             # what its subagents made is its own
             if place.name == session != place.lineage and place.needs is None and not place.whole:
-                project, branch = _folder(database, source, parent) or place[1:3]  # a fork may be of another one
-                folders = place.folders if project == place.project else None
-                own = place._replace(session=parent, project=project, branch=branch, folders=folders)
-                other = place_of(source, own)
-                if database.execute(ADOPT, (other, source, parent, number, begin[session], until)).rowcount:
-                    changed |= {session, parent}
+                give(number, parent, ADOPT, begin[session], until)
         begin[session] = until
+    for number, place in places.items():
+        if place.parent and place.name in sessions:
+            database.execute(BY_PLACE)
+            give(number, place.parent, ADOPT_NAMED, -NEVER, NEVER, source, place.parent)
     return changed
 
 

@@ -173,12 +173,13 @@ def _fits(parts: Sequence[str], wanted: Sequence[str]) -> bool:
 
 
 def is_linked(path: Path) -> bool:
-    """Whether a database would write elsewhere: through a link, also beside it, or to a file that has two names."""
+    """Whether a database would write elsewhere: through a link, also beside it, to a file of two names, or a pipe."""
     beside = (Path(f"{path}{end}") for end in ("", *BESIDE))
     if any(one.is_symlink() for one in (path.parent, *beside)):
         return True
     with suppress(OSError):
-        return path.stat().st_nlink > 1
+        found = path.stat()
+        return found.st_nlink > 1 or not S_ISREG(found.st_mode)
     return False
 
 

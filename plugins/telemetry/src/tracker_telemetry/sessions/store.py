@@ -265,10 +265,7 @@ class Store:
             changed, descents = copies.settle(self.database, source, is_anew=source in self._anew)
             self._descents[source] = copies.dropped(self.database, source) | descents
             names = self._touched[source] | self._summed[source]
-            known = copies.known(self.database, source).items()
-            if thought := {pair: until for pair, until in known if pair[0] in names}:
-                changed |= copies.adopt(self.database, source, thought, self._place)
-            self._touched[source] |= changed
+            self._touched[source] |= changed | copies.adopt(self.database, source, names, self._place)
 
     def _learn(self, source: Source) -> None:
         """Note what the journal has and this store did not put there: it is new, or others' records were imported."""

@@ -20,7 +20,7 @@ from tracker_telemetry.sessions.tables import LOST_COST, LOST_PRICED
 
 FIGURES = ("requests", "tokens", "cost_usd", "unpriced_requests")
 ALL_TOKENS = " + ".join(TOKENS[:5])
-# of deleted files, and of other machines, only the days in UTC are known, which `shown_day` has as `tracker usage` does
+# for deleted files and other machines only UTC days are known; `shown_day` places them as `tracker usage` does
 QUERY = f"""
 SELECT model, sum(requests), sum(tokens), sum(cost), sum(requests) - sum(priced) FROM (
   SELECT model, requests, {ALL_TOKENS} AS tokens, cost, priced FROM summary

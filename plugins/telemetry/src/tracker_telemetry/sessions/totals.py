@@ -29,16 +29,16 @@ from tracker_telemetry.sessions import copies, tables
 from tracker_telemetry.sessions.scan import TOKENS
 
 Row: TypeAlias = "tuple[Any, ...]"  # the source and `tables.KEPT`
-Totals: TypeAlias = "dict[Row, Row]"  # by what a total is of: source, session, day, model, project, branch
+Totals: TypeAlias = "dict[Row, Row]"  # by the labels of a total: source, session, day, model, project, branch
 Parents: TypeAlias = "Mapping[str, Mapping[str, float]]"  # of sessions that show others' requests, until when
 Groups: TypeAlias = "dict[Row, Totals]"  # by session, or the first of those that share requests, day and model
-UNKNOWN = -1  # how far the journal is known that may not have all that the store has
+UNKNOWN = -1  # the place in a journal that may not have all that the store has
 KEY, REQUESTS, COUNTS = slice(0, 6), slice(9, 10), slice(9, 10 + len(TOKENS))
 PRICED, COST, SINCE, UNTIL, SPEED, REVISION, APART = (place + len(TOKENS) for place in range(10, 17))
-MADE = itemgetter(COUNTS, UNTIL)  # how many requests, of how many tokens, and when the last was made
+MADE = itemgetter(COUNTS, UNTIL)  # how many requests and tokens, and when the last request was made
 NEVER = float("inf")
 NOTHING = (0,) * (len(TOKENS) + 1)
-NO_MONEY = 1e-12  # dollars that are the noise of a difference
+NO_MONEY = 1e-12  # dollars that are only the noise of a difference
 
 
 def journalled(session: Session, source: Source) -> Iterator[Row]:
@@ -83,7 +83,7 @@ def _standing(rows: Iterable[Row]) -> Groups:
     for row in rows:
         own = found[row[1:4]]
         before = own.get(row[KEY])
-        # of older versions' the last one stands
+        # among those of older versions, the last one counts
         if before is None or row[APART] is before[APART] is None or _rank(row) >= _rank(before):
             own[row[KEY]] = row
     return found
@@ -200,7 +200,7 @@ def _rest(kept: Totals, shown: Totals) -> Totals:
     same = {key for key in kept.keys() & shown if MADE(kept[key]) == MADE(shown[key])}
     kept, shown = ({key: row for key, row in totals.items() if key not in same} for totals in (kept, shown))
     if kept and shown:
-        # which requests of these are left is not known, nor whether the last is
+        # which of these requests are left is not known, nor whether the last one is
         since, until = _since(kept.values()), max(kept.values(), key=_until)[UNTIL]
         kept = {key: (*row[:SINCE], since, until, *row[SPEED:]) for key, row in kept.items()}
     left = {key: _with(row, map(_more, _values(row), _values(shown.get(key)))) for key, row in kept.items()}
@@ -210,7 +210,7 @@ def _rest(kept: Totals, shown: Totals) -> Totals:
 def _still(lost: Totals, missing: Totals) -> Totals:
     """What is still lost of what was lost, if this is missing now."""
     requests = _size(lost, REQUESTS)
-    # a message that grew is not one that came back
+    # a message that grew is not a request that came back
     return lost if requests and _size(missing, REQUESTS) >= requests else _cut(missing, _sums(lost))
 
 
@@ -238,7 +238,7 @@ def _with(row: Row, values: Iterable[float]) -> Row:
     *counts, priced, cost = values
     if row[PRICED] is None:
         return *row[:9], *counts, None, None if row[COST] is None else cost, *row[SINCE:]
-    # what is left of a message that grew is no request, and has money
+    # the rest of a message that grew is not a request, but has money
     return *row[:9], *counts, priced, cost if priced or cost > NO_MONEY else None, *row[SINCE:]
 
 
@@ -340,7 +340,7 @@ def fields(
 def append(session: Session, source: Source, found: Iterable[dict[str, Any]], size: int) -> int:
     """Append to the journal, which is known up to `size`, and return up to where it is known then."""
     journal, now = session.journal, session.now
-    # most commands that keep totals are in no log; but what comes by `tracker import` is known by its command
+    # most commands that keep totals are in no log, but imported records are recognized by their command
     command = f"{time.time_ns():016x}{os.urandom(4).hex()}"
     records = [
         stamp(window=None, provider=source.name, captured_at=now, source="ingest", command_id=command, **one)
@@ -350,10 +350,10 @@ def append(session: Session, source: Source, found: Iterable[dict[str, Any]], si
         with journal.lock(wait=0):
             before = journal.size(source.stream)
             journal.append(source.stream, records)
-            # what others appended meanwhile is learnt by the next command
+            # the next command learns what others appended meanwhile
             return journal.size(source.stream) if before == size else UNKNOWN
     except TrackerError as error:
-        # the figures are right all the same, and the next run keeps them
+        # the figures are still right, and the next run keeps them
         if not isinstance(error, Busy):
             session.warn(f"the daily totals of {source.title} were not kept: {error}")
         return UNKNOWN

@@ -168,7 +168,7 @@ def usage(session: Session, store: Store, sources: Sequence[Source], query: Quer
     found: dict[Key, Sums] = defaultdict(Sums)
     windows = _windows(session, database, sources) if query.needs_requests else None
     known = as_lanes(name for (name,) in database.execute(NAMES)) if windows is not None else set()
-    # by the key of a row, since only what is shown is said
+    # by the key of a row, because only rows that are shown are reported
     shared: dict[Key, Counter[str]] = defaultdict(Counter)
     gone: dict[Key, set[gaps.Gone]] = defaultdict(set)
     accounts: dict[Key, set[tuple[str, str]]] = defaultdict(set)
@@ -265,7 +265,7 @@ def _rows(
     is_asked = {*query.names, *(("project", "branch") if query.needs_requests else ())}
     is_asked |= {"account"} if "window" in query.names or query.windows is not None else set()
     names = [name for name in ("session", "project", "branch", "account", "model") if name in is_asked]
-    of_days = list(dict.fromkeys([*names, "session"]))  # which sessions count by what the journal has of them
+    of_days = list(dict.fromkeys([*names, "session"]))  # which sessions count by their totals in the journal
     of_request = ", ".join(f"coalesce({name}, '')" for name in names)
     files = (
         f"SELECT {of_request}, ts, NULL, NULL, 1, {', '.join(TOKENS)}, cost, cost IS NOT NULL"

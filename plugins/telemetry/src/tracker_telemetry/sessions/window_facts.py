@@ -26,14 +26,14 @@ Facts: TypeAlias = dict[Key, dict[str, Any]]
 LogFacts: TypeAlias = tuple[Facts, Mapping[Key, int]]
 OUTPUT = TOKENS.index("output_tokens")
 PER_FEATURE = "tokens_per_feature", "cost_usd_per_feature"
-NAMED = 3  # windows that a sentence names of many
-ONLY_TOTALS = "since only daily totals are left of {}"
+NAMED = 3  # how many of many windows a sentence names
+ONLY_TOTALS = "since only daily totals of {} are left"
 OF_ACCOUNTS = "since the requests belong to {}"
 LOST = """
 SELECT day, session, coalesce(account, ''), model, since, until FROM lost
 WHERE source = ? AND requests > 0 AND day <> ''
 """
-# a file was not written to before what is in it
+# a file's last writing is not earlier than its contents
 UNREAD = "SELECT 1 FROM file WHERE source = ? AND error IS NOT NULL AND mtime >= ? LIMIT 1"
 NANOSECONDS = 10**9
 # By session: the state of the files, and what they said.
@@ -180,7 +180,7 @@ def _added_up(session: Session, logs: store.Store, windows: frozenset[str]) -> L
         for (window, provider), names in accounts.items()
         if window in windows and (count := len(names - {""})) > 1
     } | _lost(session, logs, windows, accounts)
-    # what several share stays as long as one of them is known: else it would seem to have taken its own alone
+    # what several share stays as long as one of them is known, which would otherwise seem to have used only its own
     known = {
         (label, provider): one
         for (label, provider), one in found.items()
@@ -197,7 +197,7 @@ def _lost(
     Totals of another account, such as those of another machine, do not count if all own requests name theirs.
     """
     found: dict[tuple[str, str], set[str]] = defaultdict(set)
-    spans: Spans | None = None  # asked for where something is lost, and once: they look at the captures' files
+    spans: Spans | None = None  # asked for only if something is lost, and once: they look at the captures' files
     for source in store.log_sources(session):
         owner = by_model(session, source)
         for named, name, account, model, since, until in logs.database.execute(LOST, (source.name,)):

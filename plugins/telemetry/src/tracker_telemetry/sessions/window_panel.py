@@ -52,7 +52,7 @@ def _kept(session: Session, windows: Sequence[str]) -> Any:
     path = session.root / FOLDER / FILE
     answers: dict[str, Any] = {}
     with contextlib.suppress(OSError, TypeError, ValueError):
-        answers = dict(orjson.loads(path.read_bytes()))
+        answers = dict(orjson.loads(path.read_bytes() if path.is_file() else b"{}"))
     for state in _states(session, windows, str(answers.get(PRICES))):
         match answers.get(state):
             # a damaged byte must not become a figure

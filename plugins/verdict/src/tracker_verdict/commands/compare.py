@@ -82,7 +82,7 @@ def _note(here: Session, found: Sequence[Match]) -> None:
 
 
 def _note_prices(here: Session, found: Sequence[Match], known: Mapping[str, Price]) -> None:
-    """Say whose price is missing where that of the other side is known, and not used."""
+    """Say whose price is missing if the other side's is known, and so is not used."""
     from tracker_verdict.price import example_of
 
     for match in found:

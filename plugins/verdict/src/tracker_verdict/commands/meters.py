@@ -125,7 +125,7 @@ def drift(provider: str | None, meter: str | None, since: datetime, accounts: tu
 def _ledgers(
     here: Session, provider: str | None, meter: str | None, since: datetime, accounts: Sequence[str]
 ) -> list[Ledger]:
-    """Each provider's meter and requests; of all providers those that have readings. Who is left out is named."""
+    """The meter and requests of the provider, or of every one with readings; notes say which are left out."""
     from tracker.kernel import TrackerError, near
     from tracker_verdict.pieces import NoReadings, ledger
 
@@ -143,7 +143,7 @@ def _ledgers(
         try:
             found.append(ledger(here, source, key, since, accounts))
         except NoReadings as error:
-            # who has readings, if older ones or of another meter, says more than who never had any
+            # a provider with older readings, or of another meter, says more than one without any
             absent.insert(0 if error.is_known else len(absent), str(error))
         except TrackerError as error:
             problems.append(str(error))
@@ -159,7 +159,7 @@ def _ledgers(
 
 
 def _in_per_cent(source: Source, meter: str | None) -> str | None:
-    """The named meter, or that of capacity; if that is a count, the weekly one, which requests move, too."""
+    """The named meter, or the capacity meter; if that is a count, the weekly one, which requests also move."""
     from tracker_verdict.weeks import WEEK
 
     weekly = (one.key for one in source.meters if one.window == WEEK)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class PlanCommand(WritingCommand):
-    """Writes its forecasts, which is not noted in the command log, and the order of planned pairs, which is."""
+    """Writes forecasts, which the command log does not note, and the order of planned pairs, which it does."""
 
     is_noted = False
 
@@ -40,9 +40,9 @@ def command(
 ) -> None:
     """Say whether each meter lasts until its reset and how likely planned windows are to fit, or plan pairs of windows.
 
-    The verdict is that of the worst meter, and never GO while a meter in per cent is unknown. Two kinds of meter do not
-    count: one that was not shown for a week and, as in `tracker gate`, one of a single model: if that is full, it stops
-    work with that model alone.
+    The verdict is that of the worst meter, and never GO while a meter in per cent is unknown, unless it was not shown
+    for a week. As in `tracker gate`, the meter of a single model does not count: if that is full, it stops work with
+    that model alone.
     """
     provider = selection.provider
     if pairs is not None:
@@ -73,7 +73,7 @@ def _plan(chosen: list[Source], selection: Selection, left: int, max_age: timede
     plans = [(source, outlooks(here, source, left, windows, max_age=max_age)) for source in chosen]
     plans = only(plans, accounts)
     if provider is None:
-        # also one whose only capture is of the future: its cure is said
+        # also one whose only capture lies in the future: its cure is printed
         plans = [
             (source, found)
             for source, found in plans

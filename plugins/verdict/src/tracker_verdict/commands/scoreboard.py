@@ -51,7 +51,7 @@ def command(by: str, layout: str, given: tuple[str, ...], selection: Selection) 
 
 
 def _which(session: Session, windows: list[str] | None) -> str:
-    """Which windows there are none of, and what to do about it."""
+    """Which windows are missing, and what to do about it."""
     from tracker.kernel import Windows
 
     which = "" if windows is None else " among those that you selected"

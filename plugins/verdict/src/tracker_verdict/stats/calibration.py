@@ -14,7 +14,7 @@ Interval: TypeAlias = tuple[float, float]
 # A figure, and how low and how high it may be.
 Limits: TypeAlias = tuple[float, float, float]
 
-# Up to so many days every order of them is tried; beyond, so many random ones.
+# Up to this many days every order is tried; with more days, this many random ones.
 EXACT_DAYS, SHUFFLES = 7, 199
 # Days on each side of a change.
 LEAST_DAYS = 3
@@ -158,7 +158,7 @@ def scan_p(
 
 
 def _scan(y: Array, x: Array, least_points: float = 0.0) -> tuple[Array, Array]:
-    """Of each order the largest statistic, and behind how many days it is; 0 and 0 of too few days."""
+    """The largest statistic of each order, and after how many days it is; 0 and 0 for too few days."""
     splits = range(LEAST_DAYS, y.shape[1] - LEAST_DAYS + 1)
     found = np.zeros((len(y), len(splits) + 1))
     for place, first in enumerate(splits, 1):

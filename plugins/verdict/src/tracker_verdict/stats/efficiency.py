@@ -24,9 +24,9 @@ from tracker_verdict.stats.power import Range
 Window: TypeAlias = tuple[float, float] | tuple[float, float, float | None]
 Kind: TypeAlias = Literal["measured", "assumed", "none"]
 
-# Finished features come in bursts: at least twice the variance of a Poisson count is taken for granted.
+# Finished features come in bursts: at least twice the variance of a Poisson count is assumed.
 LEAST_FANO = 2.0
-# So many windows of the assumed spread join the measured ones.
+# This many windows of the assumed spread join the measured ones.
 ASSUMED_WINDOWS = 3.0
 LEAST_WINDOWS = 3
 # 2, less the rounding of a sum
@@ -85,12 +85,12 @@ class Efficiency:
 
     @property
     def tells_spread(self) -> bool:
-        """Whether the windows say how much they vary, be it that none of them delivered."""
+        """Whether the windows show how much they vary, even if none of them delivered."""
         return self.n >= LEAST_WINDOWS and self.n_eff is not None and self.n_eff >= LEAST_EFFECTIVE
 
     @property
     def is_lopsided(self) -> bool:
-        """Whether so few of enough windows used capacity, or used most of it, that they say nothing of the spread."""
+        """Whether there are enough windows, but one used so much of the capacity that they do not show the spread."""
         return self.n >= LEAST_WINDOWS and self.n_eff is not None and self.n_eff < LEAST_EFFECTIVE
 
     @property

@@ -19,7 +19,7 @@ from tracker_verdict.stats.efficiency import Efficiency
 
 Pairs: TypeAlias = Sequence[tuple[tuple[float, float], tuple[float, float]]]
 
-# The largest logarithm of which floats hold the exponential, or nearly.
+# About the largest logarithm whose exponential floats can hold.
 FARTHEST = 700.0
 BETS = (0.05, 0.1, 0.2, 0.4, 0.8)
 

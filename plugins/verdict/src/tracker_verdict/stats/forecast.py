@@ -77,7 +77,7 @@ def course(
 
 
 class _Past:
-    """The past weeks, the newest with the most weight. Their rises are nan where a full meter hid them."""
+    """The past weeks, the newest with the most weight. Their rises are nan if a full meter hid them."""
 
     def __init__(
         self,
@@ -104,7 +104,7 @@ class _Past:
             return np.roll(self.prior, -phase)
         weights = (self.weights * (np.arange(len(self.weights)) != without))[:, None]
         sums, seen = (np.nan_to_num(self.rises) * weights).sum(0), (np.isfinite(self.rises) * weights).sum(0)
-        # weeks that a full meter or an early reset hid from their first night on say nothing of a week's points
+        # weeks hidden from their first night on, by a full meter or an early reset, say nothing about a week's points
         usual = (self.prior * seen).sum()
         level = sums.sum() / usual if usual else USUAL_POINTS
         return np.roll((sums + self.P["kap"] * level * self.prior) / (seen + self.P["kap"]), -phase)

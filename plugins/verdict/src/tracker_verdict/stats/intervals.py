@@ -83,7 +83,7 @@ def square_root_limits(estimate: float, relative: float, tail: float, df: float)
 def fieller(shares: Columns, tail: float) -> Interval | None:
     """Fieller's limits of a ratio of means, over the ratio; None if the set is unbounded.
 
-    Fieller 1954. STATS' A, B and D, each divided by the product of the means, which leaves 1 minus a (co)variance.
+    Fieller 1954. The quadratic's coefficients, each over the product of the means, are 1 minus a (co)variance.
     """
     n, t = len(shares), t_quantile(tail, len(shares) - 1)
     scale, mean = t * t * n / (n - 1), 1 / n

@@ -1,6 +1,6 @@
 """The chance that windows show an effect that was chosen beforehand, and how many windows would.
 
-The effect is a ratio, such as 1.5, and never the observed one: that only says again what the interval has said already.
+The effect is a ratio, such as 1.5, and never the observed one: that would only repeat the interval.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def above(critical: float, df: float, shift: float) -> float:
 
 
 def in_windows(needed: Range | None, per_row: float) -> Range | None:
-    """In windows what was counted in rows that are sums of so many each, such as days."""
+    """A range of rows, such as days, in windows; a row is the sum of `per_row` windows on average."""
     return needed and (math.ceil(needed[0] * per_row), math.ceil(needed[1] * per_row))
 
 

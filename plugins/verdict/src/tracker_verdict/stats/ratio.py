@@ -17,7 +17,7 @@ from tracker_verdict.stats.evidence import Evidence, critical, log_variance
 
 RatioInterval: TypeAlias = tuple[float, float | None]
 
-# A small step that can be taken back, and one that cannot; the latter for each provider that is held against the best.
+# A small step that can be taken back, and one that cannot; the latter for each provider that is compared with the best.
 REALLOCATE, RETIRE = 3.0, 10.0
 # scipy's beta quantiles give nan from 1e16 on
 MOST_FEATURES = 1e12
@@ -108,7 +108,7 @@ class Comparison:
     def certainty(self) -> float:
         """That a delivers more; sceptical if measured, from the counts and the assumed spread otherwise.
 
-        0.5 if nothing says so: where it, the ratio and the evidence point in different directions.
+        0.5 if nothing says so: if certainty, ratio and evidence point in different directions.
         """
         return self._certainty if self.favours else 0.5
 
@@ -188,7 +188,7 @@ class Comparison:
     def _rows_needed(self, needed: float) -> power.Range | None:
         if self.kind == "none" or self.a.is_lopsided or self.b.is_lopsided:
             return None
-        # if the ratio is the chosen one, the worse side delivers at least so many features
+        # if the ratio is the chosen one, the worse side delivers at least this many features
         least = self.b.features / self._cost / self.effect, self.a.features * self._cost / self.effect
         variances = self._window_variance(self.a, least[0]), self._window_variance(self.b, least[1])
 
@@ -200,7 +200,7 @@ class Comparison:
         return power.windows_needed(chance, first=3)
 
     def _window_variance(self, side: Efficiency, least: float) -> float:
-        """The variance of the log efficiency of one window, measured or assumed, with no less than so many features."""
+        """The variance of the log efficiency of one window, measured or assumed, with at least `least` features."""
         found = log_variance(side) * (side.features + 0.5) if side.tells_spread else self.assumed_fano
         return side.n * found / (max(side.features, least) + 0.5)
 

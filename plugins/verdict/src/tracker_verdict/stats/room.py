@@ -1,11 +1,11 @@
-"""How likely so many more windows fit before a quota ends, from what windows have cost."""
+"""How likely more windows are to fit before a quota ends, from what windows have cost."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 
-# The spread of three windows that is taken for granted beside the measured ones: a coefficient of variation of 0.7.
+# Three windows of an assumed spread join the measured ones: a coefficient of variation of 0.7.
 ASSUMED_WINDOWS, ASSUMED_SQUARED_CV = 3, 0.5
 
 

@@ -19,7 +19,7 @@ PERIODS = {"today": timedelta(0), "7d": timedelta(days=7), "30d": timedelta(days
 
 
 class Every(click.ParamType[timedelta]):
-    """A pace."""
+    """An interval, from a minute to a week."""
 
     name = "interval"
 
@@ -32,7 +32,7 @@ class Every(click.ParamType[timedelta]):
 
 
 def check_terminal() -> None:
-    """Refuse to draw where that cannot be seen."""
+    """Refuse to draw if nobody could see it."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()) or os.environ.get("TERM") == "dumb":
         raise TrackerError("The board needs a terminal. Type `tracker board --once > board.svg` for a picture.")
     if "utf" not in (encoding := sys.stdout.encoding.lower()):

@@ -17,7 +17,7 @@ def out_option(about: str) -> Callable[[Any], Any]:
 
 
 def deliver(session: Session, text: str, out: Path | None, *about: str) -> None:
-    """Write to the file, and say what it is of and how large; without a file to standard output."""
+    """Write to the file, and say what is in it and how large it is; without a file, to standard output."""
     if out is None or out == Path("-"):
         click.echo(text, nl=False)
         return

@@ -44,7 +44,7 @@ def command(out: Path | None, form: str | None, selection: Selection) -> None:
 
 
 def _check(here: Session, out: Path | None, form: str | None) -> None:
-    """Refuse a format that a report has not, or that its place cannot show."""
+    """Refuse a format that a report does not have, or that its destination cannot show."""
     if here.json and (out is not None or form is not None):
         raise click.UsageError("--json always prints to standard output. Leave out --out and --format.")
     if form is None and out is not None and out.suffix.lower() not in ("", ".html", ".htm", ".md"):
