@@ -72,6 +72,7 @@ CASES: list[tuple[tuple[str, ...], int, str]] = [
     (("config", "set", "zone"), 2, "Missing argument 'VALUE'. Example: `tracker config set "),
     (("export",), 2, "Missing option '--format'. Example: `tracker export --format csv --out exported`."),
     (("preview", "W0-01"), 2, "Unexpected argument 'W0-01'. Did you mean --window W0-01?"),
+    (("feature", "reserve", "F-1", "--window", "W1"), 2, "Unexpected argument 'F-1'. Example: `tracker feature "),
     (("preview", "json"), 2, "Unexpected argument 'json'. Did you mean --json?"),
     (("meters", "drift", "codex"), 2, "Unexpected argument 'codex'. Did you mean --provider codex?"),
     (("status", "a\nb"), 2, r"Unexpected argument 'a\nb'. Example: `tracker status`."),

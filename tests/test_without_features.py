@@ -105,6 +105,9 @@ def test_features_of_a_disabled_provider_are_refused_with_the_reason(toys_apart:
 
 def test_the_preview_says_what_brings_intervals(toys_apart: Run) -> None:
     run = without(toys_apart, "verdict")
+    run(*START, stdin=PANE.format(fuel=10))
+    assert "intervals" not in run("preview").stderr, "no number of windows would bring them"
+    run("undo")
     assert "count twice" not in shown(run)
     note = "note: bare sums: overlapping windows count twice, and intervals and power are left out. tracker-verdict"
     assert run("preview").stderr == f"{note} is disabled: unset TRACKER_DISABLE_PLUGINS.\n"

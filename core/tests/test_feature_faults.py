@@ -96,6 +96,14 @@ def test_the_projects_own_feature_keeps_its_command(run: Run) -> None:
     assert run("churn", declared=declared, TRACKER_DISABLE_PLUGINS="ledgers").stdout == "mine\n"
 
 
+def test_the_list_of_plugins_tells_parts_that_cannot_be_loaded(run: Run) -> None:
+    """They were only told where they are used."""
+    lost = "settings={'hours': 'nope:Hours'}, commands={'lost': Command('Results', 'Mine.', 'acme_hours.parts:nope')}"
+    listed = " ".join(run("plugins", "list", declared=lost).stdout.split())
+    assert "note: failed to declare its settings nope:Hours: ModuleNotFoundError: No module" in listed
+    assert "note: failed to load its command 'lost': AttributeError: " in listed
+
+
 def test_what_a_command_returns_is_no_exit_status(run: Run) -> None:
     for name, status in (("answers", 0), ("ends", 3)):
         done = run(name, declared=f"commands={{'{name}': Command('Results', 'Mine.', 'acme_hours.parts:{name}')}}")

@@ -141,9 +141,10 @@ class Preview(NamedTuple):
             yield from shown.facts.notes
         most = max((figures.efficiency.n for figures in self.providers), default=0)
         kinds = {figures.efficiency.ci_kind for figures in self.providers}
-        if most and kinds == {"none"} and (how := owner("hooks", "tally")):
+        how = owner("hooks", "tally") if kinds <= {"none"} else ""
+        if most and how:
             yield f"note: bare sums: overlapping windows count twice, and intervals and power are left out. {how}"
-        elif self.windows and most < 3:
+        elif self.windows and most < 3 and not how:
             cure = "" if is_all else ": `tracker preview` without options shows all windows"
             more = ". Until then --json gives an assumed interval" if "assumed" in kinds else ""
             yield f"note: at most {plural(most, 'usable window')} per provider; intervals and power need 3{cure}{more}"

@@ -284,7 +284,7 @@ def test_a_quota_answer_on_stdin(machine: Any) -> None:
 
 
 def test_the_cure_takes_a_pane_for_the_same_phase_window_and_lane(machine: Any) -> None:
-    """As it stands it would end the open window of the lane without a name."""
+    """Without them it ended the open window of the lane without a name."""
     for given, cure in (
         (("start", "claude", "--auto", "--window", "S1"), "--phase before --window S1 --from stdin"),
         (("cross", "claude", "--auto", "--agent", "a"), "--phase cross --from stdin --agent a"),

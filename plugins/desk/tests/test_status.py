@@ -108,7 +108,9 @@ def test_after_a_reset_the_buffer_is_said(toys: Run) -> None:
     start(toys, f"fuel 10%\nheat 50% reset {reset.isoformat()}", minutes=30)
     allowed = Clock(NOW, ZoneInfo("Asia/Tokyo")).at(reset + timedelta(minutes=5))
     found = ok(toys("status", TZ="Asia/Tokyo"))
-    assert f"  next: AFTER allowed from {allowed} (in 3 min), since a meter was just reset: tracker end" in found
+    said = f"AFTER allowed from {allowed} (in 3 min), since a meter was just reset: tracker end"
+    assert f"  next: {said}" in found
+    assert f"\nNext: {said}" in ok(toys("home", TZ="Asia/Tokyo"))
     due = lane(toys("status", "--json"))["next"]
     assert due["action"] == "after"
     assert datetime.fromisoformat(due["allowed_from"]) == reset + timedelta(minutes=5)

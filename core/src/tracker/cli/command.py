@@ -117,7 +117,8 @@ class Command(click.Command):
             return f"Did you mean --{word}?"
         is_source = word in ctx.ensure_object(Session).registry.sources
         option = "--provider" if is_source else "--window" if word[-1:].isdigit() else ""
-        return f"Did you mean {option} {word}?" if option in known else f"Example: `{self._example(ctx)}`."
+        is_free = option in known and not ctx.params.get(option[2:])
+        return f"Did you mean {option} {word}?" if is_free else f"Example: `{self._example(ctx)}`."
 
 
 def _repeated(args: Iterable[str], flags: set[str]) -> Iterator[str]:

@@ -12,7 +12,7 @@ from tracker_desk.at_hand import readings, rows_of
 from tracker_desk.current_meters import SKEW
 from tracker_desk.money import dollars, least
 from tracker_desk.status import Lane, LeftOpen, Status
-from tracker_desk.status_text import heading, lane_name, next_of_meters
+from tracker_desk.status_text import heading, lane_name, next_of_meters, sentence
 
 MOST = 3  # commands that come next
 
@@ -37,7 +37,7 @@ def _money(row: Mapping[str, Cell]) -> str:
     return f", {money} at list prices{without}"
 
 
-def due_lines(session: Session, status: Status) -> Iterator[str]:
+def due_lines(session: Session, status: Status, clock: Clock) -> Iterator[str]:
     """What is open, and the commands that come next."""
     for lane in status.lanes:
         opened: Iterable[Lane | LeftOpen] = (lane, *lane.also_open) if lane.is_open else lane.also_open
@@ -51,7 +51,9 @@ def due_lines(session: Session, status: Status) -> Iterator[str]:
     commands = [due.command for due in status.ready if due.command]
     # open windows come first: their meters go on
     lanes = sorted(status.lanes, key=lambda lane: not lane.is_open)
-    commands += [lane.due.command for lane in lanes if lane.due.command and lane.due.action != "complete"]
+    due = [lane.due for lane in lanes if lane.due.command and lane.due.action != "complete"]
+    # typed at once, an AFTER would be refused
+    commands += [sentence(clock, one) if one.allowed_from else one.command or "" for one in due]
     commands = list(dict.fromkeys(commands))
     yield from (f"Next: {line(command)}" for command in commands[:MOST])
     if more := len(commands[MOST:]):
@@ -93,5 +95,5 @@ def show(session: Session, status: Status, zone: tzinfo) -> None:
     found = meters.rows(status, clock)
     if found and not session.table(meters.columns(found), found):
         session.show("\n".join(meters.lines(found)))
-    last = (*([""] if found else []), *today_lines(session, status, zone), *due_lines(session, status))
+    last = (*([""] if found else []), *today_lines(session, status, zone), *due_lines(session, status, clock))
     session.show("\n".join(last), has_cures=True)

@@ -46,7 +46,7 @@ def show(session: Session, status: Status, zone: tzinfo) -> None:
         session.show(next_of_meters(session, status), has_cures=True)
     for lane in status.lanes:
         typed = [*filter(None, (lane.due.command,)), *(left.command for left in lane.also_open)]
-        due = _next(clock, evolve(lane.due, command=None))
+        due = sentence(clock, evolve(lane.due, command=None))
         # a command stays on one line so that it can be copied
         each = "\n".join(("", f"Next for {lane_name(lane)}: {due}", *(f"    {line(one)}" for one in typed)))
         session.show(each, has_cures=True)
@@ -161,7 +161,7 @@ def _lane(clock: Clock, status: Status, lane: Lane) -> Iterator[str]:
     state = f"open since {clock.at(lane.taken)} ({ago})" if lane.is_open else f"closed at {clock.at(lane.taken)}"
     yield f"{lane_name(lane)}: {line(lane.mark.window)} {state}"
     yield from _meters(clock, status.shown(lane))
-    yield f"  next: {_next(clock, lane.due)}"
+    yield f"  next: {sentence(clock, lane.due)}"
     for left in [one for one in lane.also_open if one.due is not lane.due]:
         why = f"{line(left.due.reason)}: " if left.due.action is None else ""
         yield f"  also open: {line(left.mark.window)} since {clock.at(left.taken)}: {why}{line(left.command)}"
@@ -183,7 +183,7 @@ def _reset(clock: Clock, gauge: Gauge) -> str:
     return f", resets {_until(clock, gauge.reset_at)}"
 
 
-def _next(clock: Clock, due: Due) -> str:
+def sentence(clock: Clock, due: Due) -> str:
     how = f": {line(due.command)}" if due.command else ""
     window, reason = line(due.window), line(due.reason)
     if due.action is None:

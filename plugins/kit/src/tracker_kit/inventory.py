@@ -7,8 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from textwrap import wrap
 from typing import Any
 
+import click
+
 from tracker.api import Column
-from tracker.kernel import PluginError, Registry, line
+from tracker.kernel import PluginError, Registry, Settings, line
 from tracker_kit.declaration import aligned
 
 COLUMNS = ("name", "kind", "distribution", "version", "contract", "state")
@@ -28,6 +30,18 @@ def list_plugins(registry: Registry) -> list[dict[str, Any]]:
     for row in rows:
         row["notes"] += _arguments(registry, row["cause"] or "")
     return rows
+
+
+def load_parts(registry: Registry, root: click.Context) -> None:
+    """Load what other people's features declare: a part that cannot be is missed only where it is used."""
+    Settings.known()
+    assert isinstance(root.command, click.Group)
+    for one in registry.features:
+        for name in one.info.commands if one.info and not one.is_own else ():
+            try:
+                root.command.get_command(root, name)
+            except PluginError as error:
+                one.note(f"failed to {error.step}: {error.cause.rstrip('.')}; the rest works", registry.report)
 
 
 def _arguments(registry: Registry, cause: str) -> list[str]:

@@ -44,6 +44,7 @@ def list_() -> None:
 
     here = session()
     here.registry.report = lambda _text: None  # the table says it
+    inventory.load_parts(here.registry, click.get_current_context().find_root())
     rows, note = inventory.list_plugins(here.registry), inventory.disabled(here.registry)
     if here.json:
         here.data(rows)
