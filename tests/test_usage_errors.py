@@ -57,6 +57,7 @@ CASES: list[tuple[tuple[str, ...], int, str]] = [
     (("preview", "--sinc", "7d"), 2, "No such option '--sinc'. Did you mean --since?"),
     (("start", "codex", "--windo", "W1"), 2, "No such option '--windo'. Did you mean --window?"),
     (("gate", "codex", "--minleft", "3"), 2, "No such option '--minleft'. Did you mean --min-left?"),
+    (("start", "codex", "--provder", "x"), 2, "No such option '--provder'. Expected one of --window, "),
     (("churn", "--path", "x"), 2, "No such option '--path'. Did you mean --paths?"),
     (
         ("complete", "--features", "2"),

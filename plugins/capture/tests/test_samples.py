@@ -160,6 +160,14 @@ def test_a_piped_pane_is_no_sample(machine: Any) -> None:
     assert "A pane on stdin belongs to a window. Leave out --sample" in said
 
 
+def test_rows_of_several_providers_have_the_order_of_their_names(machine: Any, event: Any) -> None:
+    """They had that of the answers, which no two runs share."""
+    machine.rollout("a", event(64))
+    machine.program("claude", f"time.sleep(1)\nprint({machine.printed()!r})")
+    rows = json.loads(ok(machine("capture", "--sample", "--all", "--json")))
+    assert [row["provider"] for row in rows] == ["claude", "codex"]
+
+
 def test_a_dry_run_prints_the_row(machine: Any, event: Any) -> None:
     machine.rollout("a", event(64))
     [row] = json.loads(ok(machine("capture", "--sample", "codex", "--dry-run")))

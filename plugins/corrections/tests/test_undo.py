@@ -54,12 +54,26 @@ def test_several_times_in_a_row_goes_further_back(program: Any) -> None:
 def test_the_command_that_was_typed_last_goes_first_although_the_clock_was_set_back(program: Any) -> None:
     start(program)
     end(program)
-    ahead = program.rows("commands")[-1]["command_id"]
-    for path in program.root.glob("*.jsonl"):  # as if its clock had been a day ahead
-        path.write_text(path.read_text().replace(ahead, f"{int(ahead[:16], 16) + 86_400 * 10**9:016x}{ahead[16:]}"))
+    last = program.rows("commands")[-1]
+    ahead, at = last["command_id"], last["captured_at"]
+    for path in program.root.glob("*.jsonl"):  # as if its clock had been ahead
+        later = path.read_text().replace(ahead, f"{int(ahead[:16], 16) + 86_400 * 10**9:016x}{ahead[16:]}")
+        path.write_text(later.replace(at, f"9{at[1:]}"))
     program("complete", "--window", "W0-01", "--toy-features", "2").ok()
     for expected in ("finalize row", "toy after snapshot", "toy before snapshot"):
         assert f"took back {expected} for W0-01" in program("undo", "--yes").ok()
+
+
+def test_a_command_that_ran_longer_than_a_later_one_is_not_the_last(program: Any) -> None:
+    start(program)
+    end(program)
+    path = program.root / "commands.jsonl"
+    first, second = path.read_text().splitlines(keepends=True)
+    path.write_text(second + first)
+    # it is logged when it ends
+    times = [json.loads(one)["captured_at"] for one in (first, second)]
+    path.write_text(path.read_text().replace(times[0], f"9{times[0][1:]}"))
+    assert "took back toy after snapshot for W0-01" in program("undo", "--yes").ok()
 
 
 @pytest.mark.parametrize(("lane", "other"), [("sub1", ""), ("", "sub1")])

@@ -55,6 +55,10 @@ def test_an_export_overwrites_nothing_unasked(filled: Any, tmp_path: Path) -> No
     assert "is not empty" in filled(*words).refused()
     assert "not from this export" not in filled(*words, "--force").err
     (out / "earlier.csv").write_text("of another data directory\n")
+    # a link to nothing is passed over, and so is what is further below than an export writes
+    (out / "gone.csv").symlink_to(out / "nothing")
+    (deep := out / "a" / "b").mkdir(parents=True)
+    (deep / "own.csv").write_text("somebody's\n")
     assert f"{out} also holds files that are not from this export: earlier.csv\n" in filled(*words, "--force").err
     assert (out / "snapshots.csv").read_bytes() == before
     assert "is the data directory itself" in filled(*words[:-1], str(filled.root), "--force").refused()

@@ -58,7 +58,7 @@ class Command(click.Command):
             text = error.format_message()  # a type may say what was expected
             raise click.UsageError(f"{text} {self._cure(ctx)}" if text.endswith("'.") else text, ctx) from error
         except click.NoSuchOption as error:
-            name, known = error.option_name, [one for each in self.get_params(ctx) for one in each.opts]
+            name, known = error.option_name, [one for each in self.get_params(ctx) for one in each.opts if "-" in one]
             fitting = [one for one in known if one.endswith(f"-{name.lstrip('-')}")]
             hint = f"Did you mean {' or '.join(fitting)}?" if fitting[1:] else near(name, known)
             raise click.NoSuchOption(name, f"No such option {name!r}. {hint}", ctx=ctx) from error

@@ -36,6 +36,9 @@ def take(session: Session, wanted: Sequence[Source], origin: str | None, timezon
         if not (session.quiet and len(problems) < len(wanted) and problem.is_absent):
             session.warn(str(problem))
     if session.json or session.dry_run:
+        # as they are declared, however fast each answered
+        names = [source.name for source in wanted]
+        new.sort(key=lambda sample: names.index(sample.provider))
         session.data([readings.record(sample, "sample") for sample in new])
     if wanted and len(problems) == len(wanted):
         raise TrackerError("No provider answered. Nothing was stored.")

@@ -116,9 +116,9 @@ def _of_lanes(session: Session) -> list[Step]:
     lanes: dict[str, str] = {}
     # the newest command that may have begun before the part that is searched
     cut = ""
-    # ids sort by time, but a clock may have been set back: the log has the order in which commands were typed
+    # ids sort by time; the log is in the order in which commands ended, and counts from where the clock was set back
     typed: dict[str, tuple[str, int]] = {}
-    newest = ""
+    newest = ended = back = ""
     for stream in _streams(session):
         start = max(session.journal.size(stream) - TAIL, 0)
         for place, record in enumerate(_written(session, stream, start)):
@@ -130,9 +130,11 @@ def _of_lanes(session: Session) -> list[Step]:
                 undone[record["undoes"]].add(stream)
                 gone.add(own)
                 continue
-            if isinstance(record.get("command"), str):
-                newest = max(newest, own)
-                typed[own] = newest, len(typed)
+            if isinstance(record.get("command"), str) and own not in gone:
+                if (end := str(record.get("captured_at"))) < ended:
+                    back = newest
+                newest, ended = max(newest, own), end
+                typed[own] = max(back, own), len(typed)
             if isinstance(record.get("agent_id"), str):
                 lanes[own] = record["agent_id"]
             found.setdefault(own, Step(command_id=own)).add(stream, record)

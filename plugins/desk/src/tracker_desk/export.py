@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -104,7 +104,7 @@ def _export(session: Session, form: str, folder: Path, *, force: bool) -> None:
         raise TrackerError(f"Unknown format {line(form)}. Expected {', '.join(sorted(writers))}.{cure}")
     _check_target(session, folder, force=force)
     counts, tables = dict[str, int](), dict[str, int]()
-    stood = {path: path.stat().st_mtime_ns for path in folder.glob(f"**/*.{form}")}
+    stood = _files(folder, form)
     if not session.dry_run:
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -125,8 +125,20 @@ def _export(session: Session, form: str, folder: Path, *, force: bool) -> None:
         known = {"streams": counts or dict.fromkeys(streams), **({"tables": tables} if tables else {})}
         session.data({"format": form, "out": str(folder), **known})
     else:
-        old = [str(path.relative_to(folder)) for path, at in stood.items() if path.stat().st_mtime_ns == at]
-        _report(session, folder, counts | tables, sorted(old))
+        old = sorted(name for name, _ in stood & _files(folder, form))
+        _report(session, folder, counts | tables, old)
+
+
+def _files(folder: Path, form: str) -> set[tuple[str, int]]:
+    """The files of a format where an export writes, with the times at which they were written."""
+    found = set()
+    # not all folders below: it may be somebody's home
+    for place in ("*", "*/*", "*/window=*/day=*/*"):
+        for path in folder.glob(f"{place}.{form}"):
+            # a link may lead nowhere, and another program may delete a file meanwhile
+            with suppress(OSError):
+                found.add((str(path.relative_to(folder)), path.stat().st_mtime_ns))
+    return found
 
 
 def _report(session: Session, folder: Path, counts: Mapping[str, int], old: Sequence[str]) -> None:
