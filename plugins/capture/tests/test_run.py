@@ -115,7 +115,8 @@ def test_what_fails_is_one_line_and_nothing_is_stored(machine: Any, code: str, w
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
-        (["codex-ccusage", "--stdin"], "--run reads what the program prints. Leave out --stdin and --file."),
+        (["codex-ccusage", "--stdin"], "--run reads what the program prints. Leave out --stdin and the file."),
+        (["codex-ccusage", "report.json"], "--run reads what the program prints. Leave out --stdin and the file."),
         (["codex-ccusage", "--file", "x"], "--run reads what the program prints"),
         (["codex", "--phase", "before"], "--run does not fit: codex is a provider. Expected a report."),
         (["proxy-telemetry"], "--run does not fit: proxy-telemetry is a stream. Expected a report."),

@@ -67,7 +67,7 @@ def _capture(verb: str, phases: tuple[str, ...], about: str) -> click.Command:
         source = session().source(provider, kinds=["status"])
         if auto:
             if given["use_stdin"] or given["path"] or given["captured_at"] is not None or given["origin"] != "alias":
-                why = "--auto reads the meters now. Leave --stdin, --file, --captured-at and --source out."
+                why = "--auto reads the meters now. Leave out --stdin, the file, --captured-at and --source."
                 raise click.UsageError(why)
             more = {name: given[name] for name in ("window", "notes", "timezone", "force")}
             more |= {"provider": provider, "phase": "cross" if len(phases) > 1 else phases[0]}
@@ -143,6 +143,6 @@ def _check_fit(source: Source, given: Mapping[str, Any]) -> None:
         known = f"Expected {', '.join(source.scopes)}." if source.scopes else "Expected none. Leave --scope out."
         raise click.UsageError(f"Invalid scope {scope!r} for {name}. {known}")
     if given["run"] and (given["use_stdin"] or given["path"] is not None):
-        raise click.UsageError("--run reads what the program prints. Leave out --stdin and --file.")
+        raise click.UsageError("--run reads what the program prints. Leave out --stdin and the file.")
     if source.kind == STATUS and given["phase"] is None:
         raise click.UsageError(f"{name} needs a phase. Type --phase before or --phase after.")
