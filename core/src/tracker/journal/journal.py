@@ -164,7 +164,7 @@ class Journal:
         self.append_all({stream: records})
 
     def append_all(self, new: Mapping[str, Records]) -> None:
-        """Append to several streams, in this order, with one write and one flush each: to all of them or to none.
+        """Append to several streams, in this order, and flush each once: to all of them or to none.
 
         The caller holds the lock.
         """
