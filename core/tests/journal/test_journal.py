@@ -1,4 +1,4 @@
-"""The streams' files: appended in one write, flushed, read in whole lines of any length, set aside when torn."""
+"""The streams' files: appended, flushed, read in whole lines of any length, set aside when torn."""
 
 from __future__ import annotations
 

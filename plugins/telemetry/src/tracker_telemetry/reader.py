@@ -250,7 +250,7 @@ class Reader:
         return f"the plugin failed: {type(error).__name__}"
 
     def store(self, batch: Batch) -> None:
-        """Append what is new, each stream in one write; what is stored, also by another process, is left out."""
+        """Append what is new; what is stored, also by another process, is left out."""
         is_dry = self.session.dry_run
         with nullcontext() if is_dry or not (batch.events or batch.refused) else self.session.journal.lock():
             self.stored.catch_up()
