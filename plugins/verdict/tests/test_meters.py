@@ -95,6 +95,16 @@ def test_what_no_request_explains_is_listed(world: Any) -> None:
     assert "more than the requests explain, 99." in world("meters", "reconcile")
 
 
+def test_several_rises_that_requests_do_not_explain_do_not_hide_each_other(world: Any) -> None:
+    """They raise the rate, and were taken for heavy tails: all points were called explained."""
+    where = {(2, 30), (5, 20), (8, 40), (11, 25)}
+    world.days(13, hidden=lambda day, turn: 6.0 if (day, turn) in where else 0.0)
+    [found] = world.json("meters", "reconcile")
+    sure = {one["from"][:10]: one["unexplained"] for one in found["residuals"] if one["unexplained"] > 4}
+    assert sure.keys() == {str((world.start + timedelta(days=day)).date()) for day, _ in where}
+    assert "are explained" not in world("meters", "reconcile")
+
+
 def test_every_rise_without_a_request_is_listed(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also one of a single point, and one just after a reset; what follows another without a request is one rise."""
     world.days(13, nights={4: [0, 1], 7: [0, 2], 10: [0, 1, 2]})
