@@ -99,17 +99,6 @@ def test_waiting_ends_at_the_reset(verdicts: Any) -> None:
     assert "the reading was old already, since its reset at " in done.out
 
 
-def test_a_meter_that_nobody_has_is_not_waited_for(verdicts: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    reading(verdicts, 5)
-    monkeypatch.setattr("time.sleep", lambda _seconds: pytest.fail("it waits"))
-    for provider, said in (
-        ("codex", "unknown: codex weakly: no reading. Did you mean weekly?\n"),
-        ("glm", "unknown: glm weakly: glm has no meter weakly. Did you mean weekly?\n"),
-    ):
-        done = verdicts("gate", provider, "--meter", "weakly", "--wait")
-        assert (done.status, done.out, done.err) == (4, said, "")
-
-
 def test_accounts_are_told_apart(verdicts: Any) -> None:
     reading(verdicts, 95, account="a1")
     reading(verdicts, 40, account="b2")
