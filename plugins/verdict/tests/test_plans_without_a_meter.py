@@ -168,3 +168,15 @@ def test_the_gate_of_a_count_names_the_meters_that_have_an_end(verdicts: Any) ->
     full = quota.replace('"percentage": 40', '"percentage": 100')
     verdicts("start", "glm", "--stdin", "--window", "W0-02", stdin=full).ok()
     assert verdicts("gate", "glm").status == 3
+
+
+@pytest.mark.parametrize(
+    ("provider", "why"),
+    [("codex", "no reading. Did you mean weekly?"), ("glm", "glm has no meter weakly. Did you mean weekly?")],
+)
+def test_a_meter_that_nobody_has_is_not_waited_for(
+    verdicts: Any, monkeypatch: pytest.MonkeyPatch, provider: str, why: str
+) -> None:
+    monkeypatch.setattr("time.sleep", lambda _seconds: pytest.fail("it waits"))
+    done = verdicts("gate", provider, "--meter", "weakly", "--wait")
+    assert (done.status, done.out, done.err) == (4, f"unknown: {provider} weakly: {why}\n", "")

@@ -133,7 +133,7 @@ def _of_meter(session: Session, source: Source, question: Question, now: datetim
     unknown = Answer(state=UNKNOWN, why=f"no reading{hint}", meter=question.meter)
     meter = source.meter(question.meter)
     if meter is None:
-        return evolve(unknown, why=f"{source.name} has no meter {question.meter}{hint}")
+        return evolve(unknown, why=f"{source.name} has no meter {question.meter}{hint}", is_final=True)
     history, own = known
     shown_now = current_meters(history, own, meter, now)
     if question.account is None and len(shown_now) > 1:
@@ -149,7 +149,7 @@ def _of_meter(session: Session, source: Source, question: Question, now: datetim
         cure = None if hint else new_reading(session, source, question.account, several=bool(question.account))
         if cure and meter.unit != PERCENT:  # a count has no end of its own
             cure += f", if it shows the limit of {meter.unit}"
-        return evolve(unknown, why=unread(own, meter) or unknown.why, cure=cure)
+        return evolve(unknown, why=unread(own, meter) or unknown.why, cure=cure, is_final=bool(hint))
     if found.percent is None:
         why = f"the vendor shows no limit for {meter.unit}"
         return evolve(unknown, why=f"{why}; add {there}" if there else why)
