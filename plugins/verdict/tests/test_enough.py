@@ -54,10 +54,12 @@ LOPSIDED = "one window of codex used most of the capacity; windows of similar si
         ([(3, 0), (2, 10), (1, 9)], LOPSIDED),
         ([(3, 1), (2, 1), (1, 20)], LOPSIDED),
         ([(3, 0)] * 3, "codex used no capacity"),
+        ([(0, 9)] * 3, "neither side delivered a feature"),
     ],
 )
 def test_no_number_is_promised_where_no_number_of_windows_is_enough(verdicts: Any, windows: Any, lacking: str) -> None:
-    verdicts.rows(codex=[(*one, WHEN) for one in windows], claude=[(2, 10, WHEN)] * len(windows))
+    features = 0 if "neither" in lacking else 2
+    verdicts.rows(codex=[(*one, WHEN) for one in windows], claude=[(features, 10, WHEN)] * len(windows))
     said = verdicts("compare", "codex", "claude", "--effect", "2").ok()
     assert "Measure more windows of each, alternating; how many is not known." in said
     assert f"Not enough data: {lacking}." in said
@@ -65,6 +67,14 @@ def test_no_number_is_promised_where_no_number_of_windows_is_enough(verdicts: An
     assert "four fifths" not in said
     [found] = json.loads(verdicts("--json", "compare", "--effect", "2").ok())
     assert found["windows_needed"] is None
+
+
+def test_idle_windows_are_the_reason_rather_than_their_time(verdicts: Any) -> None:
+    """Windows of the same hours were said not to be close enough in time."""
+    verdicts.rows(codex=[(0, 0, WHEN)] * 3, claude=[(2, 10, WHEN)] * 3)
+    said = verdicts("compare", "codex", "claude").ok()
+    assert "  Nothing can be said: no window of codex that counts used capacity or delivered a feature.\n" in said
+    assert "close enough" not in said
 
 
 @pytest.mark.parametrize("features", [0, 3])

@@ -280,7 +280,16 @@ def test_a_full_week_is_scored_by_the_rule_of_others(verdicts: Any, monkeypatch:
 
 @pytest.mark.parametrize(
     ("probability", "fit", "risk"),
-    [(0.7998, 79, 80), (0.8, 80, 80), (0.2004, 20, 21), (0.1996, 19, 20), (0.29, 29, 29), (0.0, 1, 1), (1.0, 99, 99)],
+    [
+        (0.7998, 79, 80),
+        (0.8, 80, 80),
+        (0.2004, 20, 21),
+        (0.1996, 19, 20),
+        (0.29, 29, 29),
+        (1e-9, 1, 1),
+        (0.0, 0, 0),
+        (1.0, 99, 99),
+    ],
 )
 def test_a_figure_never_looks_like_a_limit_that_it_does_not_reach(probability: float, fit: int, risk: int) -> None:
     """`plan` says GO from 80 %, `gate` stops above 20 %: "80% likely to fit: tight" was a rounded 79.98."""

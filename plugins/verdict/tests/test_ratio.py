@@ -142,7 +142,8 @@ def test_a_side_that_never_delivers_is_measured():
     assert found.interval[1] is None
     both = Comparison(NOTHING, NOTHING)
     assert (both.kind, both.favours, both.certainty, both.verdict) == ("assumed", None, pytest.approx(0.5), None)
-    assert both.windows_needed is not None
+    # no feature says how many come with a window
+    assert both.windows_needed is None
 
 
 def test_sides_without_efficiency():

@@ -36,6 +36,15 @@ def test_inside_the_reserve_no_window_has_to_be_measured(verdicts: Any, used: fl
     assert (shown["verdict"], shown["meters"][0]["why"]) == ("STOP", said)
 
 
+def test_without_room_nothing_is_likely_to_fit_at_all(verdicts: Any) -> None:
+    """Of a full meter it said "1% likely to fit"."""
+    verdicts.rows(codex=[(1, 9)] * 3)
+    read(verdicts, 100)
+    assert (
+        "\n  0 more windows fit and leave 10 pp\n  1 planned window: 0% likely to fit: STOP\n" in verdicts("plan").ok()
+    )
+
+
 def test_outside_of_it_the_cost_is_what_is_missing(verdicts: Any) -> None:
     read(verdicts, 89)
     assert "  unknown: no finalized window shows what one costs" in verdicts("plan").ok()

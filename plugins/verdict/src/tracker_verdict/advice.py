@@ -119,6 +119,9 @@ def certainty(match: Match) -> str:
     if found.kind == "none" and lost:
         named = " and ".join(f"{side.name} {_windows(side.figures.overlapping)}" for side in lost)
         return f"Nothing can be said: overlapping windows on the same meter are left out ({named})."
+    if found.kind == "none" and (idle := [one.name for one in (match.a, match.b) if not one.figures.efficiency.n]):
+        named = " and none of ".join(idle)
+        return f"Nothing can be said: no window of {named} that counts used capacity or delivered a feature."
     if found.kind == "none" and any(side.apart and not side.estimate.n for side in (match.a, match.b)):
         return "Nothing can be said: no windows of the two are close enough in time. Measure some of each, alternating."
     if found.kind == "none":

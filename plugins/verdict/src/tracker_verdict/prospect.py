@@ -30,8 +30,8 @@ YOUNG = timedelta(hours=2)
 
 
 def per_cent(probability: float, rounded: Callable[[float], int] = math.floor) -> int:
-    """Whole, but never 0 or 100, cut off so that no figure looks like a limit that it does not reach."""
-    return min(max(rounded(round(100 * probability, 9)), 1), 99)
+    """Whole, but 0 only without any chance, and never 100: cut off so that none looks like a limit that it misses."""
+    return 0 if probability <= 0 else min(max(rounded(round(100 * probability, 9)), 1), 99)
 
 
 @frozen(kw_only=True)

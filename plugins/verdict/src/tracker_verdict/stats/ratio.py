@@ -31,8 +31,8 @@ class Gate:
     """A decision, the evidence that it takes, and whether that is there.
 
     windows_needed: the windows on each side with which it is reached in half, and in four fifths, of all cases if the
-    true ratio is the chosen one; None if no number up to 10^9 does it, or nothing says when a window no longer
-    outweighs the others of its side.
+    true ratio is the chosen one; None if no number up to 10^9 does it, or nothing says how many features come with a
+    window, or when one no longer outweighs the others of its side.
     """
 
     name: str
@@ -186,7 +186,7 @@ class Comparison:
         return _exp(middle - reach), _exp(middle + reach)
 
     def _rows_needed(self, needed: float) -> power.Range | None:
-        if self.kind == "none" or self.a.is_lopsided or self.b.is_lopsided:
+        if self.kind == "none" or not self.features or self.a.is_lopsided or self.b.is_lopsided:
             return None
         # if the ratio is the chosen one, the worse side delivers at least this many features
         least = self.b.features / self._cost / self.effect, self.a.features * self._cost / self.effect
