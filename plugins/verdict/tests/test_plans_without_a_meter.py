@@ -150,8 +150,9 @@ def test_the_meter_of_capacity_may_be_missing_in_half_a_pane(verdicts: Any) -> N
     assert "a new reading is needed: `tracker " in done.err
 
 
-def test_the_gate_of_a_count_names_the_meters_that_have_an_end(verdicts: Any) -> None:
+def test_the_gate_of_a_count_names_the_meters_that_have_an_end(verdicts: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The cure for GLM was a capture that never shows where prompts end, and ended the operator's window."""
+    monkeypatch.setattr("time.sleep", lambda _seconds: pytest.fail("it waits for what no capture brings"))
     reset = int((time.time() + 86_400) * 1000)
     limits = [{"type": "TOKENS_LIMIT", "unit": 6, "number": 1, "percentage": 40, "nextResetTime": reset}]
     quota = json.dumps({"code": 200, "success": True, "data": {"limits": limits}})
@@ -161,7 +162,7 @@ def test_the_gate_of_a_count_names_the_meters_that_have_an_end(verdicts: Any) ->
         ("end", counts, "the vendor shows no limit for prompts"),
     ):
         verdicts(phase, "glm", "--stdin", "--window", "W0-01", stdin=text)
-        done = verdicts("gate", "glm")
+        done = verdicts("gate", "glm", "--wait")
         assert (done.status, done.err) == (4, "")
         assert done.out == f"unknown: glm prompts: {why}; add --meter weekly\n"
     assert verdicts("gate", "glm", "--meter", "weekly").status == 0

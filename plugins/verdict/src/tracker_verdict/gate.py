@@ -39,8 +39,9 @@ STATUS = {GO: 0, STOP: 3, UNKNOWN: 4}
 class Answer:
     """go, stop or unknown, and why. risk: the probability that the meter is full before its reset, if known.
 
-    is_final: whether only another question has another answer. cure: what to type for a reading that is missing.
-    change: that of what a point buys, if the risk rests on it.
+    is_final: whether only another question has another answer, so that no wait helps. may_stop: whether another meter
+    may stop all the same. cure: what to type for a reading that is missing. change: that of what a point buys, if the
+    risk rests on it.
     """
 
     state: str
@@ -49,6 +50,7 @@ class Answer:
     current: CurrentMeter | None = None
     risk: float | None = None
     is_final: bool = False
+    may_stop: bool = True
     cure: str | None = None
     change: Regime | None = None
 
@@ -90,7 +92,7 @@ def answer(session: Session, source: Source, question: Question, now: datetime) 
     """By the newest reading; never go without one that is young enough. Another meter that is as good as full stops."""
     known = read(session, source, now)
     found = _of_meter(session, source, question, now, known)
-    if found.state != STOP and not found.is_final and not question.is_alone:
+    if found.state != STOP and found.may_stop and not question.is_alone:
         account = question.account if found.current is None else found.current.account or NO_ACCOUNT
         return next(_stops(source, question, now, known, account), found)
     return found
@@ -138,13 +140,11 @@ def _of_meter(session: Session, source: Source, question: Question, now: datetim
     shown_now = current_meters(history, own, meter, now)
     if question.account is None and len(shown_now) > 1:
         names = " or ".join(f"--account {shlex.quote(one.account or NO_ACCOUNT)}" for one in shown_now)
-        return evolve(unknown, why=f"there are {len(shown_now)} accounts; add {names}", is_final=True)
+        return evolve(unknown, why=f"there are {len(shown_now)} accounts; add {names}", is_final=True, may_stop=False)
     found = chosen(shown_now, question.account)
     there = " or ".join(f"--meter {one}" for one in others(source, known, meter))
     if found is None and not hint and there:
-        # if it is a count, other meters may still stop
-        why, is_final = f"this plan's readings have no such meter; add {there}", meter.unit == PERCENT
-        return evolve(unknown, why=why, is_final=is_final)
+        return evolve(unknown, why=f"this plan's readings have no such meter; add {there}", is_final=True)
     if found is None:
         cure = None if hint else new_reading(session, source, question.account, several=bool(question.account))
         if cure and meter.unit != PERCENT:  # a count has no end of its own
@@ -152,7 +152,7 @@ def _of_meter(session: Session, source: Source, question: Question, now: datetim
         return evolve(unknown, why=unread(own, meter) or unknown.why, cure=cure, is_final=bool(hint))
     if found.percent is None:
         why = f"the vendor shows no limit for {meter.unit}"
-        return evolve(unknown, why=f"{why}; add {there}" if there else why)
+        return evolve(unknown, why=f"{why}; add {there}" if there else why, is_final=True)
     local, several, told = session.zone, len(shown_now) > 1, evolve(unknown, current=found)
     if refusal := _refusal(question, source.title, found, now, local):
         state, why = refusal
