@@ -68,6 +68,13 @@ def test_rows_whose_heading_is_lost_are_nobodys() -> None:
     }
 
 
+def test_rows_with_nothing_above_them_may_be_another_models() -> None:
+    for rows in (OTHER, OTHER[1:], ("some words of an agent", *OTHER), (*OTHER, "  Codex Mini limit:", *OTHER)):
+        assert read("\n".join(rows)).errors == ("head-missing",)
+    below = ("  Credits:       38 credits", "  GPT-5.3-Codex-Spark limit:", *OTHER)
+    assert (read("\n".join([*MAIN, *below])).errors, read(pane(*MAIN)).errors) == ((), ())
+
+
 @together("rest", ["limit:", "imit:", "t:", ":"])
 def test_rows_below_the_rest_of_a_heading_are_nobodys(rest: str) -> None:
     """Of a pane that lost its top within a heading that was wrapped."""
@@ -204,12 +211,12 @@ def test_two_panes_side_by_side_are_nobodys(width: int) -> None:
 
 def test_a_table_above_or_below_a_pane_is_no_pane_at_its_side() -> None:
     table = "  Table     │ Rows\n  ──────────┼──────\n  parse     │ 12\n\n"
-    for text in (table + "\n".join(MAIN), table + pane(*MAIN) + table):
+    for text in (table + pane(*MAIN), table + pane(*MAIN) + table):
         assert (used(read(text)), read(text).errors) == ({"fiveh": 11, "weekly": 64}, ())
 
 
 def test_rows_that_were_copied_twice_need_no_tag() -> None:
-    assert read("\n".join([*MAIN, "", *MAIN])).errors == ()
+    assert read(pane(*MAIN, "", *MAIN)).errors == ()
 
 
 def test_the_status_of_another_program_below_is_no_pane() -> None:

@@ -148,6 +148,17 @@ def test_cut_at_every_place(name: str) -> None:
 
 
 @together("name", SCREENS)
+def test_cut_above_every_line(name: str) -> None:
+    """Of another model's limits without the line that names it, no value comes out as the main bucket's unsaid."""
+    known = truth(name)
+    lines = SCREENS[name].text.split("\n")
+    for first in range(1, len(lines)):
+        reading = read(SCREENS[name], "\n".join(lines[first:]))
+        for gauge in () if reading.errors else reading.gauges:
+            assert gauge.used == known[gauge.meter].used
+
+
+@together("name", SCREENS)
 def test_no_value_is_lost_at_any_width(name: str) -> None:
     whole = {meter: gauge.used for meter, gauge in truth(name).items()}
     for width in range(24, 100, 3 if IS_SOAK else 9):

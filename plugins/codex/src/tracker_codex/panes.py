@@ -67,6 +67,7 @@ class Sheet:
     def __init__(self, lines: list[Line], ended: bool) -> None:
         self.ended = ended  # by the box or the composer below it; else the rest may have been cut off
         self._head = next((number for number, line in enumerate(lines) if line.begins_pane or line.is_pane), 0)
+        self.is_headless = bool(lines) and lines[self._head].is_limit  # what stood above its limits was not copied
         edges = [line.edge for line in lines[self._head :]]
         widest = max(edges, default=0)
         self._alone = edges.count(widest) == 1  # then that line need not have been broken by the pane's edge

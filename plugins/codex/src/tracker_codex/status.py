@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tracker_codex.panes import Sheet
 
 TRIMMED = "multi-pane-trimmed"
-BESIDE, REPEATED, UNKNOWN = "side-by-side", "row-repeated", "heading-unknown"
+BESIDE, REPEATED, UNKNOWN, HEADLESS = "side-by-side", "row-repeated", "heading-unknown", "head-missing"
 STALE = "stale-data"
 NOT_AUTHENTICATED, NO_LIMITS, NO_METER = "not-authenticated", "no-limits", "no-meter"
 CAPACITY = "weekly"
@@ -30,6 +30,7 @@ TAGS = {
     BESIDE: "the text holds two panes side by side, as a split terminal shows them; copy one of them alone",
     REPEATED: "the limit appears again under an unknown name; the first one counts",
     UNKNOWN: "the row is below an unknown heading, so it may be another model's and is left out",
+    HEADLESS: "nothing above the limits was copied, so they may be another model's; copy the pane from its first line",
     STALE: "the figures may be old: Codex says so, or every reset in the pane has passed; run /status and capture that",
     NOT_AUTHENTICATED: "Codex is not logged in with the plan's account, and an API key has no limits; run codex login",
     NO_LIMITS: "Codex says that this account has no limits, so there is nothing to read; run codex login with another",
@@ -130,8 +131,11 @@ def _pane(text: str, captured_at: datetime, timezone: tzinfo) -> Reading | None:
     errors = [f"{CONTRADICTED}:{key}" for key, row in found.rows.items() if row.contradicted]
     errors += [f"{REPEATED}:{key}" for key in dict.fromkeys(found.repeated)]
     errors += [f"{UNKNOWN}:{key}" for key in dict.fromkeys(found.nobodys)]
-    errors += [tag for tag, seen in ((STALE, "limitsmaybestale" in sheet.compact), (TRIMMED, trimmed)) if seen]
     keys = found.rows.keys()
+    # credits follow the limits of the main bucket
+    if sheet.is_headless and not found.credits and any(found.rows[key].used is not None for key in keys & KEYS):
+        errors.append(HEADLESS)
+    errors += [tag for tag, seen in ((STALE, "limitsmaybestale" in sheet.compact), (TRIMMED, trimmed)) if seen]
     # the head, the account and the end are there, and nothing stands between the rows that may have been another one
     if found.is_whole and sheet.ended and {"version", "plan"} <= known.keys() and CAPACITY not in keys <= KEYS:
         errors.append(f"{NO_METER}:{CAPACITY}")
