@@ -101,10 +101,12 @@ class Model:
         if newest is not None and newest.phase == "before":
             return newest.window
         here, *elsewhere = ([one for name in METERS if (one := self.newest(name, by))] for by in (lane, *LANES))
-        opened = [one for one in here if one.phase == "before"]
-        begun = opened or here or [one for some in elsewhere for one in some]
-        joined = max(begun, key=lambda one: one.at).window if begun else "W0-01"
-        window = self.passing(joined if newest is None else following(newest.window), lane, provider, at)
+        # it joins what another provider began since, and its first window goes on with the lane's ids, or with others'
+        opened = [one for one in here if one.phase == "before" and (newest is None or one.at > newest.at)]
+        begun = opened or ([] if newest else here or [one for some in elsewhere for one in some])
+        after = following(newest.window) if newest else "W0-01"
+        window = max(begun, key=lambda one: one.at).window if begun else after
+        window = self.passing(window, lane, provider, at)
         while self.is_open(provider, window, lane):
             window = self.passing(following(window), lane, provider, at)
         return window
