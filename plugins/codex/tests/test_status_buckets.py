@@ -211,12 +211,13 @@ def test_two_panes_side_by_side_are_nobodys(width: int) -> None:
 
 def test_a_table_above_or_below_a_pane_is_no_pane_at_its_side() -> None:
     table = "  Table     │ Rows\n  ──────────┼──────\n  parse     │ 12\n\n"
-    for text in (table + pane(*MAIN), table + pane(*MAIN) + table):
-        assert (used(read(text)), read(text).errors) == ({"fiveh": 11, "weekly": 64}, ())
+    for text, tags in ((table + "\n".join(MAIN), ("head-missing",)), (table + pane(*MAIN) + table, ())):
+        assert (used(read(text)), read(text).errors) == ({"fiveh": 11, "weekly": 64}, tags)
 
 
 def test_rows_that_were_copied_twice_need_no_tag() -> None:
     assert read(pane(*MAIN, "", *MAIN)).errors == ()
+    assert read("\n".join([*MAIN, "", *MAIN])).errors == ("head-missing",)
 
 
 def test_the_status_of_another_program_below_is_no_pane() -> None:

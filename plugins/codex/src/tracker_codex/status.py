@@ -133,9 +133,11 @@ def _pane(text: str, captured_at: datetime, timezone: tzinfo) -> Reading | None:
     errors += [f"{UNKNOWN}:{key}" for key in dict.fromkeys(found.nobodys)]
     keys = found.rows.keys()
     # credits follow the limits of the main bucket
-    if sheet.is_headless and not found.credits and any(found.rows[key].used is not None for key in keys & KEYS):
-        errors.append(HEADLESS)
-    errors += [tag for tag, seen in ((STALE, "limitsmaybestale" in sheet.compact), (TRIMMED, trimmed)) if seen]
+    is_anyones = (
+        sheet.is_headless and not found.credits and any(found.rows[key].used is not None for key in keys & KEYS)
+    )
+    whole = (HEADLESS, is_anyones), (STALE, "limitsmaybestale" in sheet.compact), (TRIMMED, trimmed)
+    errors += [tag for tag, is_seen in whole if is_seen]
     # the head, the account and the end are there, and nothing stands between the rows that may have been another one
     if found.is_whole and sheet.ended and {"version", "plan"} <= known.keys() and CAPACITY not in keys <= KEYS:
         errors.append(f"{NO_METER}:{CAPACITY}")
